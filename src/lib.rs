@@ -1,0 +1,15 @@
+//! Negatoscope: a light box for synthetic medical images.
+//!
+//! A recipe goes in at the left and becomes pixels; pixels become features; features find neighbours; all of it ends
+//! on screen. Each module is a room of that house, ground floor first; a lower room never knows a higher one.
+
+pub mod store;
+
+pub mod finding;
+pub mod progress;
+pub mod radiograph;
+
+pub mod compute;
+
+pub mod cohort;
+pub mod generator;
