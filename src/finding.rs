@@ -22,10 +22,7 @@ pub const MAX_FINDINGS: usize = 256;
 impl Vocabulary {
     /// A vocabulary from a name and findings.
     pub fn new<S: Into<String>>(name: &str, findings: impl IntoIterator<Item = S>) -> Self {
-        Self {
-            name: name.to_owned(),
-            findings: findings.into_iter().map(Into::into).collect(),
-        }
+        Self { name: name.to_owned(), findings: findings.into_iter().map(Into::into).collect() }
     }
 
     /// The 14 observations of `CheXpert`, in the order of its label file.
@@ -77,17 +74,7 @@ impl Vocabulary {
 
     /// The five haemorrhage types of the RSNA challenge, in the order of the GAN benchmark, and "No Finding" last.
     pub fn rsna() -> Self {
-        Self::new(
-            "rsna",
-            [
-                "Epidural",
-                "Intraparenchymal",
-                "Intraventricular",
-                "Subarachnoid",
-                "Subdural",
-                NO_FINDING,
-            ],
-        )
+        Self::new("rsna", ["Epidural", "Intraparenchymal", "Intraventricular", "Subarachnoid", "Subdural", NO_FINDING])
     }
 
     /// Number of findings.
@@ -103,18 +90,12 @@ impl Vocabulary {
     /// Where a finding stands; case, spaces, hyphens and underscores do not matter.
     pub fn position(&self, finding: &str) -> Option<usize> {
         let wanted = plain(finding);
-        self.findings
-            .iter()
-            .position(|known| plain(known) == wanted)
+        self.findings.iter().position(|known| plain(known) == wanted)
     }
 
     /// The names that are switched on in a label vector.
     pub fn positives<'a>(&'a self, labels: &'a [f32]) -> impl Iterator<Item = &'a str> {
-        self.findings
-            .iter()
-            .zip(labels)
-            .filter(|&(_, &value)| value > 0.0)
-            .map(|(name, _)| name.as_str())
+        self.findings.iter().zip(labels).filter(|&(_, &value)| value > 0.0).map(|(name, _)| name.as_str())
     }
 
     /// Checks what a file stated: at least one finding, no more than [`MAX_FINDINGS`], none empty, none twice.
@@ -123,10 +104,7 @@ impl Vocabulary {
     /// A sentence that says which rule is broken.
     pub fn validate(&self) -> Result<(), String> {
         if self.is_empty() || self.len() > MAX_FINDINGS {
-            return Err(format!(
-                "a vocabulary has 1 to {MAX_FINDINGS} findings, not {}",
-                self.len()
-            ));
+            return Err(format!("a vocabulary has 1 to {MAX_FINDINGS} findings, not {}", self.len()));
         }
         for (i, finding) in self.findings.iter().enumerate() {
             if plain(finding).is_empty() {
@@ -141,10 +119,7 @@ impl Vocabulary {
 }
 
 fn plain(name: &str) -> String {
-    name.chars()
-        .filter(|c| c.is_alphanumeric())
-        .flat_map(char::to_lowercase)
-        .collect()
+    name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
 /// A class in the benchmark's sense: one combination of findings, as positions in ascending order.
@@ -154,13 +129,7 @@ pub struct Combination(pub Vec<u16>);
 impl Combination {
     /// The findings switched on in a label vector.
     pub fn of(labels: &[f32]) -> Self {
-        Self(
-            (0u16..)
-                .zip(labels)
-                .filter(|&(_, &value)| value > 0.0)
-                .map(|(i, _)| i)
-                .collect(),
-        )
+        Self((0u16..).zip(labels).filter(|&(_, &value)| value > 0.0).map(|(i, _)| i).collect())
     }
 }
 
@@ -174,24 +143,14 @@ mod tests {
         assert_eq!(nih.position("Pleural_Thickening"), Some(12));
         assert_eq!(nih.position("pleural thickening"), Some(12));
         assert_eq!(nih.position("Support Devices"), None);
-        assert_eq!(
-            (
-                Vocabulary::chexpert().len(),
-                nih.len(),
-                Vocabulary::rsna().len()
-            ),
-            (14, 15, 6)
-        );
+        assert_eq!((Vocabulary::chexpert().len(), nih.len(), Vocabulary::rsna().len()), (14, 15, 6));
     }
 
     #[test]
     fn positives_and_combinations_agree() {
         let rsna = Vocabulary::rsna();
         let labels = [0.0, 1.0, 0.0, 0.0, 0.5, 0.0];
-        assert_eq!(
-            rsna.positives(&labels).collect::<Vec<_>>(),
-            ["Intraparenchymal", "Subdural"]
-        );
+        assert_eq!(rsna.positives(&labels).collect::<Vec<_>>(), ["Intraparenchymal", "Subdural"]);
         assert_eq!(Combination::of(&labels), Combination(vec![1, 4]));
     }
 

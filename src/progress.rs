@@ -40,9 +40,7 @@ impl Progress {
             total: AtomicU64::new(0),
             cancelled: AtomicBool::new(false),
         };
-        Self {
-            shared: Arc::new(shared),
-        }
+        Self { shared: Arc::new(shared) }
     }
 
     /// States how many steps there are; zero means not known.
@@ -57,10 +55,7 @@ impl Progress {
 
     /// Steps done and steps in all (zero: not known).
     pub fn counts(&self) -> (u64, u64) {
-        (
-            self.shared.done.load(Ordering::Relaxed),
-            self.shared.total.load(Ordering::Relaxed),
-        )
+        (self.shared.done.load(Ordering::Relaxed), self.shared.total.load(Ordering::Relaxed))
     }
 
     /// Share done, 0 to 1; `None` while the total is not known.
@@ -76,9 +71,7 @@ impl Progress {
             return None;
         }
         let per_step = self.shared.started.elapsed().as_secs_f64() / done as f64;
-        Some(Duration::from_secs_f64(
-            per_step * total.saturating_sub(done) as f64,
-        ))
+        Some(Duration::from_secs_f64(per_step * total.saturating_sub(done) as f64))
     }
 
     /// Asks the job to stop at its next [`Progress::check`].
@@ -96,11 +89,7 @@ impl Progress {
     /// # Errors
     /// [`Cancelled`] once someone asked the job to stop.
     pub fn check(&self) -> Result<(), Cancelled> {
-        if self.is_cancelled() {
-            Err(Cancelled)
-        } else {
-            Ok(())
-        }
+        if self.is_cancelled() { Err(Cancelled) } else { Ok(()) }
     }
 }
 

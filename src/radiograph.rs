@@ -38,9 +38,7 @@ impl Meaning {
 #[derive(Debug, thiserror::Error)]
 pub enum RadiographError {
     /// The number of pixels is not width × height, or a side is zero or above [`MAX_SIDE`].
-    #[error(
-        "an image of {width} x {height} cannot hold {pixels} pixels (sides must be 1 to {MAX_SIDE})"
-    )]
+    #[error("an image of {width} x {height} cannot hold {pixels} pixels (sides must be 1 to {MAX_SIDE})")]
     Shape {
         /// Columns stated.
         width: usize,
@@ -74,29 +72,15 @@ impl Radiograph {
     ///
     /// # Errors
     /// [`RadiographError::Shape`] or [`RadiographError::NotFinite`].
-    pub fn new(
-        width: usize,
-        height: usize,
-        pixels: Vec<f32>,
-        meaning: Meaning,
-    ) -> Result<Self, RadiographError> {
+    pub fn new(width: usize, height: usize, pixels: Vec<f32>, meaning: Meaning) -> Result<Self, RadiographError> {
         let sides = 1..=MAX_SIDE;
         if !sides.contains(&width) || !sides.contains(&height) || pixels.len() != width * height {
-            return Err(RadiographError::Shape {
-                width,
-                height,
-                pixels: pixels.len(),
-            });
+            return Err(RadiographError::Shape { width, height, pixels: pixels.len() });
         }
         if let Some(index) = pixels.iter().position(|value| !value.is_finite()) {
             return Err(RadiographError::NotFinite { index });
         }
-        Ok(Self {
-            width,
-            height,
-            pixels,
-            meaning,
-        })
+        Ok(Self { width, height, pixels, meaning })
     }
 
     /// Columns.
@@ -126,11 +110,7 @@ impl Radiograph {
 
     /// Smallest and largest value.
     pub fn range(&self) -> (f32, f32) {
-        self.pixels
-            .iter()
-            .fold((f32::INFINITY, f32::NEG_INFINITY), |(lo, hi), &v| {
-                (lo.min(v), hi.max(v))
-            })
+        self.pixels.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(lo, hi), &v| (lo.min(v), hi.max(v)))
     }
 
     /// Half the size by 2×2 means, in float; an odd last row or column is dropped.
@@ -144,17 +124,10 @@ impl Radiograph {
             for x in 0..width {
                 let at = |i: usize, j: usize| self.pixels[j * self.width + i];
                 let (x0, y0) = (2 * x, 2 * y);
-                pixels.push(
-                    0.25 * (at(x0, y0) + at(x0 + dx, y0) + at(x0, y0 + dy) + at(x0 + dx, y0 + dy)),
-                );
+                pixels.push(0.25 * (at(x0, y0) + at(x0 + dx, y0) + at(x0, y0 + dy) + at(x0 + dx, y0 + dy)));
             }
         }
-        Self {
-            width,
-            height,
-            pixels,
-            meaning: self.meaning,
-        }
+        Self { width, height, pixels, meaning: self.meaning }
     }
 
     /// Another size by exact area averaging: each new pixel is the mean of what it covers. Aspect ratio is not kept.
@@ -167,20 +140,12 @@ impl Radiograph {
         }
         let sides = 1..=MAX_SIDE;
         if !sides.contains(&width) || !sides.contains(&height) {
-            return Err(RadiographError::Shape {
-                width,
-                height,
-                pixels: width.saturating_mul(height),
-            });
+            return Err(RadiographError::Shape { width, height, pixels: width.saturating_mul(height) });
         }
         let columns = coverage(self.width, width);
         let rows = coverage(self.height, height);
         let mut narrow = vec![0.0; width * self.height];
-        for (source, target) in self
-            .pixels
-            .chunks_exact(self.width)
-            .zip(narrow.chunks_exact_mut(width))
-        {
+        for (source, target) in self.pixels.chunks_exact(self.width).zip(narrow.chunks_exact_mut(width)) {
             for (value, cover) in target.iter_mut().zip(&columns) {
                 *value = cover.iter().map(|&(i, w)| source[i] * w).sum();
             }
@@ -193,12 +158,7 @@ impl Radiograph {
                 }
             }
         }
-        Ok(Self {
-            width,
-            height,
-            pixels,
-            meaning: self.meaning,
-        })
+        Ok(Self { width, height, pixels, meaning: self.meaning })
     }
 }
 
@@ -209,12 +169,7 @@ fn coverage(from: usize, to: usize) -> Vec<Vec<(usize, f32)>> {
         .map(|i| {
             let (start, end) = (i as f64 * scale, (i + 1) as f64 * scale);
             (start as usize..from.min(end.ceil() as usize))
-                .map(|j| {
-                    (
-                        j,
-                        ((end.min((j + 1) as f64) - start.max(j as f64)) / scale) as f32,
-                    )
-                })
+                .map(|j| (j, ((end.min((j + 1) as f64) - start.max(j as f64)) / scale) as f32))
                 .filter(|&(_, weight)| weight > 0.0)
                 .collect()
         })
@@ -250,8 +205,6 @@ mod tests {
         assert!(Radiograph::new(2, 2, vec![0.0; 3], Meaning::Density).is_err());
         assert!(Radiograph::new(0, 0, vec![], Meaning::Density).is_err());
         assert!(Radiograph::new(1, 2, vec![0.0, f32::NAN], Meaning::Density).is_err());
-        assert!(
-            Radiograph::new(MAX_SIDE + 1, 1, vec![0.0; MAX_SIDE + 1], Meaning::Density).is_err()
-        );
+        assert!(Radiograph::new(MAX_SIDE + 1, 1, vec![0.0; MAX_SIDE + 1], Meaning::Density).is_err());
     }
 }

@@ -41,32 +41,18 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
 ///
 /// # Errors
 /// [`StoreError::Write`] when `write` or the disk fails; the temporary file is removed and `path` is untouched.
-pub fn write_atomic_with(
-    path: &Path,
-    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
-) -> Result<(), StoreError> {
-    let failed = |source| StoreError::Write {
-        path: path.to_path_buf(),
-        source,
-    };
+pub fn write_atomic_with(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), StoreError> {
+    let failed = |source| StoreError::Write { path: path.to_path_buf(), source };
     let folder = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
-    let name = path
-        .file_name()
-        .ok_or_else(|| failed(io::Error::from(io::ErrorKind::InvalidInput)))?;
-    let temporary = folder.join(format!(
-        ".{}.{}.part",
-        name.to_string_lossy(),
-        std::process::id()
-    ));
+    let name = path.file_name().ok_or_else(|| failed(io::Error::from(io::ErrorKind::InvalidInput)))?;
+    let temporary = folder.join(format!(".{}.{}.part", name.to_string_lossy(), std::process::id()));
     let attempt = || -> io::Result<()> {
         let mut out = BufWriter::new(File::create(&temporary)?);
         write(&mut out)?;
-        out.into_inner()
-            .map_err(io::IntoInnerError::into_error)?
-            .sync_all()?;
+        out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
         fs::rename(&temporary, path)?;
         sync_folder(folder)
     };
@@ -82,11 +68,7 @@ pub fn write_atomic_with(
 /// # Errors
 /// What the system said.
 pub fn sync_folder(folder: &Path) -> io::Result<()> {
-    if cfg!(unix) {
-        File::open(folder)?.sync_all()
-    } else {
-        Ok(())
-    }
+    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
 /// SHA-256 of `bytes` as 64 hex digits.
@@ -99,10 +81,7 @@ pub fn hash_bytes(bytes: &[u8]) -> String {
 /// # Errors
 /// [`StoreError::Read`] when the file cannot be read.
 pub fn hash_file(path: &Path) -> Result<String, StoreError> {
-    let failed = |source| StoreError::Read {
-        path: path.to_path_buf(),
-        source,
-    };
+    let failed = |source| StoreError::Read { path: path.to_path_buf(), source };
     let mut file = File::open(path).map_err(failed)?;
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; 1 << 16];
@@ -116,13 +95,11 @@ pub fn hash_file(path: &Path) -> Result<String, StoreError> {
 
 fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
-    bytes
-        .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-            // Writing to a String cannot fail.
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 #[cfg(test)]

@@ -72,28 +72,15 @@ struct List(Vec<Parameter>);
 impl List {
     fn weight(&mut self, name: String, shape: &[usize], gain: f64, fan_in: usize) {
         let scale = (gain / (fan_in as f64).sqrt()) as f32;
-        self.0.push(Parameter {
-            name: name + ".weight",
-            shape: shape.to_vec(),
-            scale,
-        });
+        self.0.push(Parameter { name: name + ".weight", shape: shape.to_vec(), scale });
     }
 
     fn bias(&mut self, name: String, n: usize) {
-        self.0.push(Parameter {
-            name: name + ".bias",
-            shape: vec![n],
-            scale: 1.0,
-        });
+        self.0.push(Parameter { name: name + ".bias", shape: vec![n], scale: 1.0 });
     }
 
     fn conv(&mut self, name: String, out: usize, input: usize, kernel: usize, gain: f64) {
-        self.weight(
-            name.clone(),
-            &[out, input, kernel, kernel],
-            gain,
-            input * kernel * kernel,
-        );
+        self.weight(name.clone(), &[out, input, kernel, kernel], gain, input * kernel * kernel);
         self.bias(name, out);
     }
 
@@ -110,14 +97,7 @@ impl Architecture {
             Family::ProgGan => 8192,
             Family::CpdGan => 16384,
         };
-        Self {
-            family,
-            resolution,
-            latent: 512,
-            labels,
-            feature_base,
-            feature_max: 512,
-        }
+        Self { family, resolution, latent: 512, labels, feature_base, feature_max: 512 }
     }
 
     /// Checks the numbers a file stated before any memory is taken for them.
@@ -131,19 +111,10 @@ impl Architecture {
             r.is_power_of_two() && (8..=1024).contains(&r),
             format!("resolution {r} is not a power of two from 8 to 1024"),
         )?;
-        check(
-            (1..=4096).contains(&self.latent),
-            format!("latent length {} is not 1 to 4096", self.latent),
-        )?;
+        check((1..=4096).contains(&self.latent), format!("latent length {} is not 1 to 4096", self.latent))?;
         let most = crate::finding::MAX_FINDINGS;
-        check(
-            (1..=most).contains(&self.labels),
-            format!("label length {} is not 1 to {most}", self.labels),
-        )?;
-        check(
-            (1..=1024).contains(&self.feature_max),
-            format!("feature_max {} is not 1 to 1024", self.feature_max),
-        )?;
+        check((1..=most).contains(&self.labels), format!("label length {} is not 1 to {most}", self.labels))?;
+        check((1..=1024).contains(&self.feature_max), format!("feature_max {} is not 1 to 1024", self.feature_max))?;
         let base = self.feature_base;
         check(
             (16..=1 << 20).contains(&base) && self.features(r) >= 1,
@@ -174,12 +145,7 @@ impl Architecture {
         };
         let mut list = List::default();
         let first = self.features(4);
-        list.weight(
-            "g.4.dense".into(),
-            &[first * 16, self.input()],
-            dense,
-            self.input(),
-        );
+        list.weight("g.4.dense".into(), &[first * 16, self.input()], dense, self.input());
         list.bias("g.4.dense".into(), first);
         self.norm(&mut list, "g.4.dense_norm", first);
         list.conv("g.4.conv".into(), first, first, 3, plain);
@@ -188,11 +154,7 @@ impl Architecture {
         for side in self.sides().skip(1) {
             let (input, out) = (self.features(side / 2), self.features(side));
             // The published cpD-GAN takes the fan-in of its up-convolution from the output width (facts §11, 6).
-            let fan_in = 9 * if self.family == Family::CpdGan {
-                out
-            } else {
-                input
-            };
+            let fan_in = 9 * if self.family == Family::CpdGan { out } else { input };
             list.weight(format!("g.{side}.up"), &[out, input, 3, 3], up, fan_in);
             list.bias(format!("g.{side}.up"), out);
             self.norm(&mut list, &format!("g.{side}.up_norm"), out);
@@ -248,10 +210,7 @@ mod tests {
     fn counts(family: Family, resolution: usize, labels: usize) -> (usize, usize) {
         let architecture = Architecture::paper(family, resolution, labels);
         let total = |list: Vec<Parameter>| list.iter().map(Parameter::count).sum();
-        (
-            total(architecture.generator()),
-            total(architecture.critic()),
-        )
+        (total(architecture.generator()), total(architecture.critic()))
     }
 
     #[test]
@@ -284,38 +243,10 @@ mod tests {
     fn impossible_numbers_are_refused() {
         let good = Architecture::paper(Family::CpdGan, 64, 14);
         assert!(good.validate().is_ok());
-        assert!(
-            Architecture {
-                resolution: 48,
-                ..good
-            }
-            .validate()
-            .is_err()
-        );
-        assert!(
-            Architecture {
-                resolution: 1 << 40,
-                ..good
-            }
-            .validate()
-            .is_err()
-        );
-        assert!(
-            Architecture {
-                latent: 1 << 40,
-                ..good
-            }
-            .validate()
-            .is_err()
-        );
+        assert!(Architecture { resolution: 48, ..good }.validate().is_err());
+        assert!(Architecture { resolution: 1 << 40, ..good }.validate().is_err());
+        assert!(Architecture { latent: 1 << 40, ..good }.validate().is_err());
         assert!(Architecture { labels: 0, ..good }.validate().is_err());
-        assert!(
-            Architecture {
-                feature_base: 16,
-                ..good
-            }
-            .validate()
-            .is_err()
-        );
+        assert!(Architecture { feature_base: 16, ..good }.validate().is_err());
     }
 }

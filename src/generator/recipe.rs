@@ -31,9 +31,7 @@ pub struct Recipe {
 
 /// Why a line of text is not a recipe.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "not a recipe: {0}; a recipe looks like \"recipe/1 generator=0123456789abcdef; seed=7; finding=Edema:1\""
-)]
+#[error("not a recipe: {0}; a recipe looks like \"recipe/1 generator=0123456789abcdef; seed=7; finding=Edema:1\"")]
 pub struct RecipeError(String);
 
 impl Recipe {
@@ -51,10 +49,7 @@ impl Recipe {
 
     /// Strength of a finding; 0 where it is not named.
     pub fn strength(&self, finding: &str) -> f32 {
-        self.findings
-            .iter()
-            .find(|(name, _)| name == finding)
-            .map_or(0.0, |&(_, strength)| strength)
+        self.findings.iter().find(|(name, _)| name == finding).map_or(0.0, |&(_, strength)| strength)
     }
 
     /// Sets the strength of a finding; 0 removes it.
@@ -67,10 +62,7 @@ impl Recipe {
 
     /// Standard deviations along a principal direction; 0 where it is not named.
     pub fn direction(&self, component: u16) -> f32 {
-        self.directions
-            .iter()
-            .find(|(k, _)| *k == component)
-            .map_or(0.0, |&(_, sigma)| sigma)
+        self.directions.iter().find(|(k, _)| *k == component).map_or(0.0, |&(_, sigma)| sigma)
     }
 
     /// Sets the step along a principal direction; 0 removes it.
@@ -109,12 +101,7 @@ impl Recipe {
 
 impl fmt::Display for Recipe {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "recipe/1 generator={}; seed={}",
-            escape(&self.generator),
-            self.seed
-        )?;
+        write!(f, "recipe/1 generator={}; seed={}", escape(&self.generator), self.seed)?;
         for (name, strength) in &self.findings {
             write!(f, "; finding={}:{strength}", escape(name))?;
         }
@@ -140,35 +127,22 @@ impl FromStr for Recipe {
         if text.len() > 65_536 {
             return Err(wrong("it is longer than 64 KiB".to_owned()));
         }
-        let rest = text
-            .strip_prefix("recipe/1 ")
-            .ok_or_else(|| wrong("it does not begin with \"recipe/1\"".to_owned()))?;
+        let rest =
+            text.strip_prefix("recipe/1 ").ok_or_else(|| wrong("it does not begin with \"recipe/1\"".to_owned()))?;
         let mut recipe = Self::new(String::new(), 0);
         let (mut named, mut seeded) = (false, false);
-        for part in rest
-            .split(';')
-            .map(str::trim)
-            .filter(|part| !part.is_empty())
-        {
-            let (key, value) = part
-                .split_once('=')
-                .ok_or_else(|| wrong(format!("\"{part}\" has no =")))?;
+        for part in rest.split(';').map(str::trim).filter(|part| !part.is_empty()) {
+            let (key, value) = part.split_once('=').ok_or_else(|| wrong(format!("\"{part}\" has no =")))?;
             let number = |value: &str| match value.trim().parse::<f32>() {
                 Ok(number) if number.is_finite() => Ok(number),
                 _ => Err(wrong(format!("\"{value}\" in \"{part}\" is not a number"))),
             };
-            let pair = || {
-                value
-                    .rsplit_once(':')
-                    .ok_or_else(|| wrong(format!("\"{part}\" has no :")))
-            };
+            let pair = || value.rsplit_once(':').ok_or_else(|| wrong(format!("\"{part}\" has no :")));
             match key.trim() {
                 "generator" => (recipe.generator, named) = (unescape(value), true),
                 "seed" => {
-                    recipe.seed = value
-                        .trim()
-                        .parse()
-                        .map_err(|_| wrong(format!("seed \"{value}\" is not a whole number")))?;
+                    recipe.seed =
+                        value.trim().parse().map_err(|_| wrong(format!("seed \"{value}\" is not a whole number")))?;
                     seeded = true;
                 }
                 "finding" => {
@@ -183,37 +157,23 @@ impl FromStr for Recipe {
                 "direction" => {
                     let (component, sigma) = pair()?;
                     let component = component.trim().parse();
-                    let component =
-                        component.map_err(|_| wrong(format!("\"{part}\" names no component")))?;
+                    let component = component.map_err(|_| wrong(format!("\"{part}\" names no component")))?;
                     recipe.set_direction(component, number(sigma)?);
                 }
                 other => return Err(wrong(format!("\"{other}\" is not known to this version"))),
             }
         }
-        if named && seeded {
-            Ok(recipe)
-        } else {
-            Err(wrong("it names no generator or no seed".to_owned()))
-        }
+        if named && seeded { Ok(recipe) } else { Err(wrong("it names no generator or no seed".to_owned())) }
     }
 }
 
 /// Hides the characters that separate the parts of a recipe.
 fn escape(name: &str) -> String {
-    name.replace('%', "%25")
-        .replace(';', "%3B")
-        .replace(':', "%3A")
-        .replace('=', "%3D")
-        .replace('\n', "%0A")
+    name.replace('%', "%25").replace(';', "%3B").replace(':', "%3A").replace('=', "%3D").replace('\n', "%0A")
 }
 
 fn unescape(text: &str) -> String {
-    let plain = text
-        .trim()
-        .replace("%3B", ";")
-        .replace("%3A", ":")
-        .replace("%3D", "=")
-        .replace("%0A", "\n");
+    let plain = text.trim().replace("%3B", ";").replace("%3A", ":").replace("%3D", "=").replace("%0A", "\n");
     plain.replace("%25", "%")
 }
 
@@ -255,11 +215,7 @@ mod tests {
         ] {
             assert!(text.parse::<Recipe>().is_err(), "{text}");
         }
-        assert!(
-            "recipe/1 generator=a; seed=1; finding=Edema:NaN"
-                .parse::<Recipe>()
-                .is_err()
-        );
+        assert!("recipe/1 generator=a; seed=1; finding=Edema:NaN".parse::<Recipe>().is_err());
     }
 
     proptest! {

@@ -11,43 +11,22 @@ pub type PngText = (String, String);
 ///
 /// # Errors
 /// [`RadiographError::Png`] when a text keyword is not 1 to 79 Latin-1 characters.
-pub fn encode_png16(
-    image: &Radiograph,
-    low: f32,
-    high: f32,
-    text: &[PngText],
-) -> Result<Vec<u8>, RadiographError> {
+pub fn encode_png16(image: &Radiograph, low: f32, high: f32, text: &[PngText]) -> Result<Vec<u8>, RadiographError> {
     let scale = f32::from(u16::MAX) / (high - low).max(f32::EPSILON);
     let samples: Vec<u8> = image
         .pixels()
         .iter()
-        .flat_map(|v| {
-            (((v - low) * scale).round().clamp(0.0, f32::from(u16::MAX)) as u16).to_be_bytes()
-        })
+        .flat_map(|v| (((v - low) * scale).round().clamp(0.0, f32::from(u16::MAX)) as u16).to_be_bytes())
         .collect();
-    encode(
-        image.width(),
-        image.height(),
-        png::BitDepth::Sixteen,
-        &samples,
-        text,
-    )
+    encode(image.width(), image.height(), png::BitDepth::Sixteen, &samples, text)
 }
 
 /// The image as seen through `window`, 8 bits.
 ///
 /// # Errors
 /// As [`encode_png16`].
-pub fn encode_window8(
-    image: &Radiograph,
-    window: Window,
-    text: &[PngText],
-) -> Result<Vec<u8>, RadiographError> {
-    let grey: Vec<u8> = image
-        .pixels()
-        .iter()
-        .map(|&v| (window.apply(v) * 255.0).round() as u8)
-        .collect();
+pub fn encode_window8(image: &Radiograph, window: Window, text: &[PngText]) -> Result<Vec<u8>, RadiographError> {
+    let grey: Vec<u8> = image.pixels().iter().map(|&v| (window.apply(v) * 255.0).round() as u8).collect();
     encode_png8(image.width(), image.height(), &grey, text)
 }
 
@@ -55,12 +34,7 @@ pub fn encode_window8(
 ///
 /// # Errors
 /// As [`encode_png16`]; also when `grey` is not `width * height` bytes.
-pub fn encode_png8(
-    width: usize,
-    height: usize,
-    grey: &[u8],
-    text: &[PngText],
-) -> Result<Vec<u8>, RadiographError> {
+pub fn encode_png8(width: usize, height: usize, grey: &[u8], text: &[PngText]) -> Result<Vec<u8>, RadiographError> {
     encode(width, height, png::BitDepth::Eight, grey, text)
 }
 
@@ -77,9 +51,7 @@ fn encode(
     encoder.set_color(png::ColorType::Grayscale);
     encoder.set_depth(depth);
     for (keyword, content) in text {
-        encoder
-            .add_itxt_chunk(keyword.clone(), content.clone())
-            .map_err(failed)?;
+        encoder.add_itxt_chunk(keyword.clone(), content.clone()).map_err(failed)?;
     }
     let mut writer = encoder.write_header().map_err(failed)?;
     writer.write_image_data(samples).map_err(failed)?;
@@ -98,27 +70,15 @@ pub fn decode_png(bytes: &[u8]) -> Result<(Radiograph, Vec<PngText>), Radiograph
     let mut reader = decoder.read_info().map_err(failed)?;
     let (width, height) = (reader.info().width as usize, reader.info().height as usize);
     if width > MAX_SIDE || height > MAX_SIDE {
-        return Err(RadiographError::Shape {
-            width,
-            height,
-            pixels: 0,
-        });
+        return Err(RadiographError::Shape { width, height, pixels: 0 });
     }
-    let size = reader.output_buffer_size().ok_or(RadiographError::Shape {
-        width,
-        height,
-        pixels: 0,
-    })?;
+    let size = reader.output_buffer_size().ok_or(RadiographError::Shape { width, height, pixels: 0 })?;
     let mut buffer = vec![0; size];
     let frame = reader.next_frame(&mut buffer).map_err(failed)?;
     reader.finish().map_err(failed)?;
     let info = reader.info();
     let mut text: Vec<PngText> = Vec::new();
-    text.extend(
-        info.uncompressed_latin1_text
-            .iter()
-            .map(|chunk| (chunk.keyword.clone(), chunk.text.clone())),
-    );
+    text.extend(info.uncompressed_latin1_text.iter().map(|chunk| (chunk.keyword.clone(), chunk.text.clone())));
     for chunk in &info.compressed_latin1_text {
         text.push((chunk.keyword.clone(), chunk.get_text().map_err(failed)?));
     }
@@ -131,16 +91,10 @@ pub fn decode_png(bytes: &[u8]) -> Result<(Radiograph, Vec<PngText>), Radiograph
             .chunks_exact(2)
             .map(|pair| f32::from(u16::from_be_bytes([pair[0], pair[1]])) / f32::from(u16::MAX))
             .collect(),
-        _ => buffer[..frame.buffer_size()]
-            .iter()
-            .map(|&v| f32::from(v) / 255.0)
-            .collect(),
+        _ => buffer[..frame.buffer_size()].iter().map(|&v| f32::from(v) / 255.0).collect(),
     };
     let pixels = values.chunks_exact(channels).map(luminance).collect();
-    Ok((
-        Radiograph::new(width, height, pixels, Meaning::Density)?,
-        text,
-    ))
+    Ok((Radiograph::new(width, height, pixels, Meaning::Density)?, text))
 }
 
 /// Luminance of one pixel's samples (ITU-R BT.601 for colour); alpha is ignored.
@@ -164,12 +118,7 @@ mod tests {
         let bytes = encode_png16(&image, 0.0, 1.0, &text).unwrap();
         let (back, read) = decode_png(&bytes).unwrap();
         assert_eq!(read, text);
-        let worst = image
-            .pixels()
-            .iter()
-            .zip(back.pixels())
-            .map(|(a, b)| (a - b).abs())
-            .fold(0.0, f32::max);
+        let worst = image.pixels().iter().zip(back.pixels()).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
         assert!(worst <= 0.5 / 65535.0 + 1e-7, "{worst}");
     }
 

@@ -30,18 +30,12 @@ impl Window {
 
     /// The window that spans `low` to `high`.
     pub fn spanning(low: f32, high: f32) -> Self {
-        Self {
-            center: 0.5 * (low + high),
-            width: (high - low).max(f32::EPSILON),
-        }
+        Self { center: 0.5 * (low + high), width: (high - low).max(f32::EPSILON) }
     }
 
     /// The values that become black and white.
     pub fn limits(self) -> (f32, f32) {
-        (
-            self.center - 0.5 * self.width,
-            self.center + 0.5 * self.width,
-        )
+        (self.center - 0.5 * self.width, self.center + 0.5 * self.width)
     }
 
     /// Brightness 0 to 1 of a value.
@@ -55,40 +49,16 @@ impl Window {
     /// Head CT: brain 80/40, stroke 40/40, subdural 200/75, bone 2500/480 (width/centre), as reading rooms use them.
     pub fn presets(meaning: Meaning) -> &'static [Preset] {
         const DENSITY: [Preset; 4] = [
-            Preset {
-                name: "Full",
-                window: Window::new(0.5, 1.0),
-            },
-            Preset {
-                name: "Lung",
-                window: Window::new(0.35, 0.7),
-            },
-            Preset {
-                name: "Mediastinum",
-                window: Window::new(0.7, 0.6),
-            },
-            Preset {
-                name: "Devices",
-                window: Window::new(0.78, 0.44),
-            },
+            Preset { name: "Full", window: Window::new(0.5, 1.0) },
+            Preset { name: "Lung", window: Window::new(0.35, 0.7) },
+            Preset { name: "Mediastinum", window: Window::new(0.7, 0.6) },
+            Preset { name: "Devices", window: Window::new(0.78, 0.44) },
         ];
         const HOUNSFIELD: [Preset; 4] = [
-            Preset {
-                name: "Brain",
-                window: Window::new(40.0, 80.0),
-            },
-            Preset {
-                name: "Stroke",
-                window: Window::new(40.0, 40.0),
-            },
-            Preset {
-                name: "Subdural",
-                window: Window::new(75.0, 200.0),
-            },
-            Preset {
-                name: "Bone",
-                window: Window::new(480.0, 2500.0),
-            },
+            Preset { name: "Brain", window: Window::new(40.0, 80.0) },
+            Preset { name: "Stroke", window: Window::new(40.0, 40.0) },
+            Preset { name: "Subdural", window: Window::new(75.0, 200.0) },
+            Preset { name: "Bone", window: Window::new(480.0, 2500.0) },
         ];
         match meaning {
             Meaning::Density => &DENSITY,
@@ -110,10 +80,7 @@ mod tests {
     fn brain_window_maps_its_limits_to_black_and_white() {
         let brain = Window::initial(Meaning::Hounsfield);
         assert_eq!(brain.limits(), (0.0, 80.0));
-        assert_eq!(
-            [-5.0, 0.0, 40.0, 80.0, 900.0].map(|v| brain.apply(v)),
-            [0.0, 0.0, 0.5, 1.0, 1.0]
-        );
+        assert_eq!([-5.0, 0.0, 40.0, 80.0, 900.0].map(|v| brain.apply(v)), [0.0, 0.0, 0.5, 1.0, 1.0]);
         assert_eq!(Window::spanning(0.0, 80.0), brain);
     }
 }
