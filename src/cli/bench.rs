@@ -65,7 +65,7 @@ pub fn run(args: &BenchArgs) -> anyhow::Result<()> {
     let search = match &pack {
         Some(pack) => {
             let identity = &pack.header().identity;
-            let path = encoder::find_for(identity).context("no encoder at hand was trained on that cohort")?;
+            let path = encoder::library::find_for(identity).context("no encoder at hand was trained on that cohort")?;
             let encoder = Encoder::load(&path)?;
             let index = Index::open_or_build(pack, &encoder, &Progress::new())?;
             Some((encoder, index))

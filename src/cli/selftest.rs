@@ -89,7 +89,7 @@ fn answer(path: &std::path::Path) -> anyhow::Result<Answer> {
     let step = side / 8;
     let grid = (0..64).map(|i| ((i % 8) * step + step / 2, (i / 8) * step + step / 2));
     let pixels = grid.filter_map(|(x, y)| samples[0].at(x, y)).collect();
-    let encoder = match encoder::find_for(&generator.card().training.cohort_hash) {
+    let encoder = match encoder::library::find_for(&generator.card().training.cohort_hash) {
         Some(path) => {
             let encoder = Encoder::load(&path)?;
             let features = encoder.features(&samples)?;
