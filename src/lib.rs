@@ -13,3 +13,4 @@ pub mod compute;
 
 pub mod cohort;
 pub mod generator;
+pub mod training;
