@@ -8,6 +8,7 @@ pub mod store;
 pub mod finding;
 pub mod progress;
 pub mod radiograph;
+pub mod stats;
 
 pub mod compute;
 
