@@ -5,6 +5,7 @@
 pub mod architecture;
 pub mod card;
 pub mod model_file;
+pub mod network;
 pub mod recipe;
 #[cfg(test)]
 pub mod testing;

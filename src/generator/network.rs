@@ -7,7 +7,7 @@
 mod critic;
 mod generate;
 #[cfg(test)]
-mod reference;
+pub(crate) mod reference;
 
 pub use critic::{Verdict, criticise};
 pub use generate::generate;

@@ -12,7 +12,7 @@ use super::spec::Augment;
 /// The changes for one minibatch of N images.
 pub struct Change {
     /// Rows and columns by which each image moves.
-    shifts: Vec<(isize, isize)>,
+    shifts: Vec<(i32, i32)>,
     /// Contrast factor and brightness offset of each image.
     tones: Option<Vec<(f32, f32)>>,
 }
@@ -23,7 +23,7 @@ impl Change {
         if augment == Augment::None {
             return None;
         }
-        let most = (side / 8) as isize;
+        let most = (side / 8) as i32;
         let shifts = (0..n).map(|_| (rng.random_range(-most..=most), rng.random_range(-most..=most))).collect();
         let tones = (augment == Augment::TranslateTone)
             .then(|| (0..n).map(|_| (rng.random_range(0.7..1.3), rng.random_range(-0.3..0.3))).collect());
@@ -39,7 +39,7 @@ impl Change {
         if n != self.shifts.len() || channels != 1 {
             candle_core::bail!("changes for {} grey images cannot be made to {:?}", self.shifts.len(), images.dims());
         }
-        let inside = |at: usize, by: isize, end: usize| (at as isize - by).clamp(0, end as isize - 1) as usize;
+        let inside = |at: usize, by: i32, end: usize| (at as i32 - by).clamp(0, end as i32 - 1) as usize;
         let mut sources = Vec::with_capacity(n * height * width);
         for (i, &(down, right)) in self.shifts.iter().enumerate() {
             for y in 0..height {

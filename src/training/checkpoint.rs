@@ -2,7 +2,7 @@
 //!
 //! Random streams need no state of their own: each draw is a function of the seed and the position.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::path::Path;
 
 use candle_core::Device;
@@ -13,10 +13,9 @@ use sha2::{Digest, Sha256};
 use super::TrainingError;
 use super::spec::RunSpec;
 use super::state::{Position, State};
+use crate::compute::adam::Adam;
+use crate::compute::parameters::Named;
 use crate::store;
-
-/// Named tensors as plain numbers.
-type Tensors = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
 
 /// Largest checkpoint that is read: ten times the published networks' at 512 px.
 const MOST_BYTES: u64 = 16 << 30;
@@ -28,6 +27,9 @@ const PARTS: [&str; 5] = ["generator", "critic", "average", "generator_adam", "c
 #[derive(serde::Serialize, serde::Deserialize)]
 struct Header {
     position: Position,
+    /// Steps taken since Adam's last reset, and steps skipped.
+    generator_adam: [u64; 2],
+    critic_adam: [u64; 2],
     sha256: String,
 }
 
@@ -39,18 +41,24 @@ const HEADER: &str = "checkpoint";
 /// # Errors
 /// When the disk refuses.
 pub fn write(path: &Path, state: &State) -> Result<(), TrainingError> {
-    let parts: [Tensors; 5] = [
+    let parts: [Named; 5] = [
         state.generator.to_vecs()?,
         state.critic.to_vecs()?,
-        state.average.parameters().to_vecs()?,
+        state.average.to_vecs()?,
         state.generator_adam.to_vecs()?,
         state.critic_adam.to_vecs()?,
     ];
-    let mut named = Tensors::new();
+    let mut named = Named::new();
     for (part, tensors) in PARTS.iter().zip(parts) {
         named.extend(tensors.into_iter().map(|(name, tensor)| (format!("{part}/{name}"), tensor)));
     }
-    let header = Header { position: state.position, sha256: digest(state.position, &named) };
+    let counts = |adam: &Adam| [adam.steps(), adam.skipped()];
+    let header = Header {
+        position: state.position,
+        generator_adam: counts(&state.generator_adam),
+        critic_adam: counts(&state.critic_adam),
+        sha256: digest(&named),
+    };
     let header = serde_json::to_string(&header).map_err(|e| candle_core::Error::Msg(e.to_string()))?;
     let failed = |e: safetensors::SafeTensorError| candle_core::Error::Msg(e.to_string());
     let mut views = Vec::with_capacity(named.len());
@@ -69,16 +77,18 @@ pub fn write(path: &Path, state: &State) -> Result<(), TrainingError> {
 /// A sentence that says what is wrong with the file.
 pub fn read(path: &Path, spec: &RunSpec, labels: usize, device: &Device) -> Result<State, TrainingError> {
     let wrong = |problem: String| TrainingError::Folder { path: path.to_path_buf(), problem };
-    let (mut parts, position) = parse(path)?;
+    let (mut parts, header) = parse(path)?;
     let mut state = State::new(spec, labels, device)?;
-    state.position = position;
     let fit = |e: candle_core::Error| wrong(format!("does not fit run.toml: {e}"));
     let mut part = |name: &str| parts.remove(name).unwrap_or_default();
-    state.generator.set_vecs(&part(PARTS[0])).map_err(fit)?;
-    state.critic.set_vecs(&part(PARTS[1])).map_err(fit)?;
-    state.average.parameters().set_vecs(&part(PARTS[2])).map_err(fit)?;
-    state.generator_adam.set_vecs(&part(PARTS[3])).map_err(fit)?;
-    state.critic_adam.set_vecs(&part(PARTS[4])).map_err(fit)?;
+    state.position = header.position;
+    state.generator.load(&part(PARTS[0])).map_err(fit)?;
+    state.critic.load(&part(PARTS[1])).map_err(fit)?;
+    state.average.load(&part(PARTS[2])).map_err(fit)?;
+    let [steps, skipped] = header.generator_adam;
+    state.generator_adam.load(&part(PARTS[3]), steps, skipped).map_err(fit)?;
+    let [steps, skipped] = header.critic_adam;
+    state.critic_adam.load(&part(PARTS[4]), steps, skipped).map_err(fit)?;
     Ok(state)
 }
 
@@ -91,23 +101,29 @@ pub fn start_from(path: &Path, state: &mut State) -> Result<(usize, usize), Trai
     let (mut parts, _) = parse(path)?;
     let (average, critic) = (parts.remove("average").unwrap_or_default(), parts.remove("critic").unwrap_or_default());
     let (mut taken, mut left) = (0, 0);
-    let targets =
-        [(&state.generator, &average), (state.average.parameters(), &average), (&state.critic, &critic)];
-    for (target, from) in targets {
-        let mut own = target.to_vecs()?;
-        for (name, tensor) in &mut own {
-            match from.get(name) {
-                Some(other) if other.0 == tensor.0 => (*tensor, taken) = (other.clone(), taken + 1),
-                _ => left += 1,
+    let mut merged = |own: Named, from: &Named| -> Named {
+        let choose = |(name, tensor): (String, (Vec<usize>, Vec<f32>))| match from.get(&name) {
+            Some(other) if other.0 == tensor.0 => {
+                taken += 1;
+                (name, other.clone())
             }
-        }
-        target.set_vecs(&own)?;
-    }
+            _ => {
+                left += 1;
+                (name, tensor)
+            }
+        };
+        own.into_iter().map(choose).collect()
+    };
+    let generator = merged(state.generator.to_vecs()?, &average);
+    let critic = merged(state.critic.to_vecs()?, &critic);
+    state.generator.load(&generator)?;
+    state.average.load(&generator)?;
+    state.critic.load(&critic)?;
     Ok((taken, left))
 }
 
-/// The file's tensors by part, and the position.
-fn parse(path: &Path) -> Result<(HashMap<String, Tensors>, Position), TrainingError> {
+/// The file's tensors by part, and its header.
+fn parse(path: &Path) -> Result<(HashMap<String, Named>, Header), TrainingError> {
     let wrong = |problem: String| TrainingError::Folder { path: path.to_path_buf(), problem };
     let unreadable = |e: std::io::Error| wrong(format!("cannot be read: {e}"));
     if std::fs::metadata(path).map_err(unreadable)?.len() > MOST_BYTES {
@@ -120,7 +136,7 @@ fn parse(path: &Path) -> Result<(HashMap<String, Tensors>, Position), TrainingEr
     let header = header.ok_or_else(|| damaged("it has no checkpoint header"))?;
     let header: Header = serde_json::from_str(header).map_err(|e| damaged(&e.to_string()))?;
     let file = SafeTensors::deserialize(&bytes).map_err(|e| damaged(&e.to_string()))?;
-    let mut named = Tensors::new();
+    let mut named = Named::new();
     for (name, view) in file.tensors() {
         if view.dtype() != Dtype::F32 {
             return Err(damaged("a tensor is not of 32-bit floats"));
@@ -128,22 +144,21 @@ fn parse(path: &Path) -> Result<(HashMap<String, Tensors>, Position), TrainingEr
         let values = view.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
         named.insert(name, (view.shape().to_vec(), values));
     }
-    if header.sha256 != digest(header.position, &named) {
+    if header.sha256 != digest(&named) {
         return Err(damaged("its numbers do not have the hash in its header"));
     }
-    let mut parts: HashMap<String, Tensors> = HashMap::new();
+    let mut parts: HashMap<String, Named> = HashMap::new();
     for (name, tensor) in named {
         if let Some((part, name)) = name.split_once('/') {
             parts.entry(part.to_owned()).or_default().insert(name.to_owned(), tensor);
         }
     }
-    Ok((parts, header.position))
+    Ok((parts, header))
 }
 
-/// Hash over the position and every name, shape and number.
-fn digest(position: Position, tensors: &Tensors) -> String {
+/// Hash over every name, shape and number.
+fn digest(tensors: &Named) -> String {
     let mut hasher = Sha256::new();
-    hasher.update(format!("{position:?}"));
     for (name, (shape, values)) in tensors {
         hasher.update(name);
         hasher.update(format!("{shape:?}"));

@@ -27,7 +27,7 @@ pub fn write_model(
     source: &dyn RadiographSource,
 ) -> Result<(), TrainingError> {
     let precision = if spec.record.half_precision { Precision::F16 } else { Precision::F32 };
-    let tensors = state.average.parameters().to_vecs()?;
+    let tensors = state.average.to_vecs()?;
     model_file::write(path, &card(state, spec, source), &tensors, precision)
         .map_err(|e| TrainingError::Folder { path: path.to_path_buf(), problem: e.to_string() })
 }

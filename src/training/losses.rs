@@ -129,8 +129,8 @@ pub fn generator_loss(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::compute::adam::{Adam, AdamConfig};
-    use crate::generator::network::reference::{self, BATCH, Case, close, close_gradients, probe, wave};
+    use crate::compute::adam::{Adam, AdamConfig, Step};
+    use crate::generator::network::reference::{self, BATCH, Case, close, close_gradients, close_tensor, noise};
     use std::collections::BTreeMap;
 
     fn number(tensor: &Tensor) -> f64 {
@@ -139,7 +139,7 @@ mod tests {
 
     fn close_tensors(parameters: &Parameters, theirs: &BTreeMap<String, f64>) {
         for (name, &theirs) in theirs {
-            close(name, probe(parameters.get(name).unwrap()), theirs);
+            close_tensor(name, parameters.get(name).unwrap(), theirs);
         }
     }
 
@@ -151,20 +151,20 @@ mod tests {
         for case in Case::all() {
             let (architecture, growth, labels) = (case.architecture(), case.growth(), reference::labels());
             let (generator, critic) = (case.generator(), case.critic());
-            let latent = |number| wave(number, &[BATCH, 6], 1.0);
+            let latent = |number| noise(number, &[BATCH, 6], 1.0);
             let step = CriticStep {
                 architecture: &architecture,
                 growth,
                 real: &case.images(),
                 fake: &generate(&generator.detached(), &architecture, &latent(3), &labels, growth).unwrap(),
                 labels: &labels,
-                mix: &wave(9, &[BATCH, 1, 1, 1], 0.5).affine(1.0, 0.5).unwrap(),
+                mix: &noise(9, &[BATCH, 1, 1, 1], 1.0 / 3.0).affine(1.0, 0.5).unwrap(),
             };
             let scored = critic_loss(&critic, loss, &step, true).unwrap();
             close("critic's loss", number(&scored.total), case.critic_loss);
             close("penalty", number(&scored.penalty.unwrap()), case.penalty);
             let mut adam = Adam::new(&critic, config).unwrap();
-            assert!(adam.step(&critic, &ops::backward(&scored.total).unwrap()).unwrap());
+            assert_eq!(adam.step(&ops::backward(&scored.total).unwrap()).unwrap(), Step::Taken);
             close_tensors(&critic, &case.critic_after);
 
             let inputs = (&latent(4), &labels);
@@ -172,7 +172,7 @@ mod tests {
             let scored = generator_loss(&generator, &still, &architecture, loss, inputs, growth, Ok).unwrap();
             close("generator's loss", number(&scored.total), case.generator_loss);
             let mut adam = Adam::new(&generator, config).unwrap();
-            assert!(adam.step(&generator, &ops::backward(&scored.total).unwrap()).unwrap());
+            assert_eq!(adam.step(&ops::backward(&scored.total).unwrap()).unwrap(), Step::Taken);
             close_tensors(&generator, &case.generator_after);
         }
     }
@@ -184,14 +184,14 @@ mod tests {
         for case in Case::all() {
             let (architecture, growth, labels) = (case.architecture(), case.growth(), reference::labels());
             let (generator, critic) = (case.generator().detached(), case.critic());
-            let latent = wave(3, &[BATCH, 6], 1.0);
+            let latent = noise(3, &[BATCH, 6], 1.0);
             let step = CriticStep {
                 architecture: &architecture,
                 growth,
                 real: &case.images(),
                 fake: &generate(&generator, &architecture, &latent, &labels, growth).unwrap(),
                 labels: &labels,
-                mix: &wave(9, &[BATCH, 1, 1, 1], 0.5),
+                mix: &noise(9, &[BATCH, 1, 1, 1], 0.5),
             };
             let scored = critic_loss(&critic, loss, &step, true).unwrap();
             close("loss", number(&scored.total), case.r1_loss);
@@ -203,7 +203,7 @@ mod tests {
 
     #[test]
     fn a_label_vector_of_zeros_costs_nothing() {
-        let logits = wave(1, &[2, 3], 1.0);
+        let logits = noise(1, &[2, 3], 1.0);
         let labels = Tensor::new(&[[0f32, 0., 0.], [0., 1., 0.]], logits.device()).unwrap();
         let loss = label_loss(&logits, &labels).unwrap().to_vec1::<f32>().unwrap();
         assert!(loss[0] == 0.0 && loss[1] > 0.0, "{loss:?}");

@@ -26,6 +26,7 @@ pub enum Outcome {
     Paused(RunResult),
 }
 
+/*TEMP
 /// Begins a run in the new folder `out` and trains to its end. `watch` hears of every event as it is logged.
 ///
 /// # Errors
@@ -50,6 +51,7 @@ pub fn resume(out: &Path, progress: &Progress, watch: &mut dyn FnMut(&Event)) ->
     resume_on(folder, &spec, &source, progress, watch)
 }
 
+TEMP*/
 /// [`train`] on any source of radiographs.
 ///
 /// # Errors
@@ -284,7 +286,7 @@ impl Pace {
             real_score: step.real_score,
             fake_score: step.fake_score,
             penalty: self.penalty,
-            skipped: position.skipped,
+            skipped: state.skipped(),
             images_per_second: rate,
             seconds_left: spec.schedule.seconds_left(position.shown, rate),
         };

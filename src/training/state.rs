@@ -2,8 +2,6 @@
 //!
 //! The order is the published one (facts on the GAN benchmark, §3): critic, average of the generator, generator.
 
-use std::collections::BTreeMap;
-
 use candle_core::{Device, Tensor};
 use rand::Rng;
 
@@ -51,8 +49,6 @@ pub struct Position {
     pub shown: u64,
     /// Real images shown when the schedule was last read.
     pub read_at: u64,
-    /// Steps skipped for numbers that were not finite, both networks together.
-    pub skipped: u64,
 }
 
 /// The figures of one step.
@@ -71,16 +67,19 @@ pub struct StepFigures {
 }
 
 /// Weights drawn from N(0, 1), biases 0, each tensor from a stream of its own name.
-pub fn initial(list: &[Parameter], seed: u64) -> BTreeMap<String, (Vec<usize>, Vec<f32>)> {
-    let values = |parameter: &Parameter| {
-        if parameter.is_bias() {
-            vec![0.0; parameter.count()]
+///
+/// # Errors
+/// When the device refuses.
+pub fn initial(list: &[Parameter], seed: u64, device: &Device) -> candle_core::Result<Parameters> {
+    let shapes = list.iter().map(|parameter| (parameter.name.clone(), parameter.shape.clone()));
+    let biases: Vec<&str> = list.iter().filter(|p| p.is_bias()).map(|p| p.name.as_str()).collect();
+    Parameters::new(shapes, device, |name, count| {
+        if biases.contains(&name) {
+            vec![0.0; count]
         } else {
-            let mut rng = random::stream(seed, &format!("weights of {}", parameter.name));
-            random::normals(&mut rng, parameter.count())
+            random::normals(&mut random::stream(seed, &format!("weights of {name}")), count)
         }
-    };
-    list.iter().map(|parameter| (parameter.name.clone(), (parameter.shape.clone(), values(parameter)))).collect()
+    })
 }
 
 impl State {
@@ -90,21 +89,26 @@ impl State {
     /// When the device refuses.
     pub fn new(spec: &RunSpec, labels: usize, device: &Device) -> Result<Self, TrainingError> {
         let architecture = spec.architecture(labels);
-        let generator = Parameters::from_vecs(initial(&architecture.generator(), spec.seed), device)?;
-        let critic = Parameters::from_vecs(initial(&architecture.critic(), spec.seed), device)?;
+        let generator = initial(&architecture.generator(), spec.seed, device)?;
+        let critic = initial(&architecture.critic(), spec.seed, device)?;
         let adam = spec.optimiser;
         let config =
             AdamConfig { rate: adam.rate, beta1: adam.beta1, beta2: adam.beta2, epsilon: adam.epsilon };
         Ok(Self {
-            average: Ema::new(&generator)?,
+            average: Ema::new(&generator, 0.0)?,
             generator_adam: Adam::new(&generator, config)?,
             critic_adam: Adam::new(&critic, config)?,
             architecture,
             device: device.clone(),
             generator,
             critic,
-            position: Position { step: 0, shown: 0, read_at: 0, skipped: 0 },
+            position: Position { step: 0, shown: 0, read_at: 0 },
         })
+    }
+
+    /// Steps skipped for numbers that were not finite, both networks together.
+    pub fn skipped(&self) -> u64 {
+        self.generator_adam.skipped() + self.critic_adam.skipped()
     }
 
     /// How far the networks have grown at this step.
@@ -137,7 +141,8 @@ impl State {
         let batch = Minibatch::draw(self, spec, source, draw, (level.batch, growth))?;
 
         let critic = self.critic_step(spec, &batch, growth)?;
-        self.average.update(&self.generator, spec.average.decay(level.batch))?;
+        self.average.set_decay(spec.average.decay(level.batch));
+        self.average.update(&self.generator)?;
         let generator = self.generator_step(spec, &batch, growth)?;
 
         self.position.step += 1;
@@ -170,9 +175,7 @@ impl State {
         };
         let scored = critic_loss(&self.critic, spec.loss, &step, penalised)?;
         let gradients = ops::backward(&scored.total)?;
-        if !self.critic_adam.step(&self.critic, &gradients)? {
-            self.position.skipped += 1;
-        }
+        self.critic_adam.step(&gradients)?;
         Ok(scored)
     }
 
@@ -188,9 +191,7 @@ impl State {
             |images| batch.change_of_generated.as_ref().map_or(Ok(images.clone()), |change| change.apply(&images)),
         )?;
         let gradients = ops::backward(&scored.total)?;
-        if !self.generator_adam.step(&self.generator, &gradients)? {
-            self.position.skipped += 1;
-        }
+        self.generator_adam.step(&gradients)?;
         Ok(scored)
     }
 }

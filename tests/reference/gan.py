@@ -3,8 +3,8 @@
     python3 tests/reference/gan.py > tests/reference/gan.json
 
 Written from the description of the networks (facts on the GAN benchmark, sections 3 and 4), not from the Rust code. All
-inputs are formulas, so that both sides can compute them: entry i of tensor number k is sin(0.7 i + 1.3 k). Results are
-in double precision, each tensor as its product with such a formula.
+inputs are formulas, so that both sides can compute them (`noise` below). Results are in double precision, each tensor as
+its product with such noise.
 """
 
 import json
@@ -19,13 +19,14 @@ WIDTH = {4: 6, 8: 6, 16: 4}
 ROOT2 = math.sqrt(2.0)
 
 
-def wave(number, *shape):
+def noise(number, *shape):
     count = math.prod(shape)
-    return torch.sin(0.7 * torch.arange(count) + 1.3 * number).reshape(shape)
+    x = 10000.0 * torch.sin(12.9898 * (1.0 + torch.arange(count)) + 78.233 * number)
+    return (3.0 * (x - x.floor()) - 1.5).reshape(shape)
 
 
 def probe(tensor):
-    return float((tensor.detach() * wave(77, *tensor.shape)).sum())
+    return float((tensor.detach() * noise(77, *tensor.shape)).sum())
 
 
 class Store:
@@ -37,7 +38,7 @@ class Store:
     def __call__(self, name, *shape):
         if name not in self.tensors:
             size = 0.1 if len(shape) == 1 else 1.0
-            value = size * wave(self.first + len(self.tensors), *shape)
+            value = size * noise(self.first + len(self.tensors), *shape)
             self.tensors[name] = value.requires_grad_()
         return self.tensors[name]
 
@@ -184,19 +185,19 @@ def gradients_of(store, loss):
 
 
 def case(family, side, fade):
-    z, y = wave(3, N, LATENT), LABEL_TABLE
-    images = wave(5, N, 1, side, side)
+    z, y = noise(3, N, LATENT), LABEL_TABLE
+    images = noise(5, N, 1, side, side)
     g, d = Store(100), Store(200)
     out = generator(g, family, z, y, side, fade)
     score, logits = critic(d, family, images, y, side, fade)
-    judged = (score * wave(77, N)).sum() + (0 if logits is None else (logits * wave(77, N, LABELS)).sum())
+    judged = (score * noise(77, N)).sum() + (0 if logits is None else (logits * noise(77, N, LABELS)).sum())
     result = {
         "family": family,
         "side": side,
         "fade": fade,
         "image": probe(out),
         "first_pixels": out.flatten()[:4].tolist(),
-        "generator_gradients": gradients_of(g, (out * wave(77, *out.shape)).sum()),
+        "generator_gradients": gradients_of(g, (out * noise(77, *out.shape)).sum()),
         "score": score.tolist(),
         "logits": None if logits is None else probe(logits),
         "critic_gradients": gradients_of(d, judged),
@@ -204,7 +205,7 @@ def case(family, side, fade):
 
     # One whole WGAN-GP step: critic, then generator against the critic so moved.
     g, d = Store(100), Store(200)
-    mix = (0.5 + 0.5 * wave(9, N)).view(N, 1, 1, 1)
+    mix = (0.5 + noise(9, N) / 3.0).view(N, 1, 1, 1)
     fake = generator(g, family, z, y, side, fade).detach()
     mixed = (images + mix * (fake - images)).requires_grad_()
     slope = torch.autograd.grad(critic(d, family, mixed, y, side, fade)[0].sum(), mixed, create_graph=True)[0]
@@ -215,7 +216,7 @@ def case(family, side, fade):
     result |= {"critic_loss": float(loss.mean()), "penalty": float(penalty.mean())}
     update(d, loss.mean())
     result["critic_after"] = {n: probe(t) for n, t in d.tensors.items()}
-    score, logits = critic(d, family, generator(g, family, wave(4, N, LATENT), y, side, fade), y, side, fade)
+    score, logits = critic(d, family, generator(g, family, noise(4, N, LATENT), y, side, fade), y, side, fade)
     loss = (-score + label_loss(logits, y)).mean()
     result["generator_loss"] = float(loss)
     update(g, loss)
