@@ -10,7 +10,7 @@ pub mod checkpoint;
 pub mod events;
 pub mod export;
 pub mod losses;
-//TEMP pub mod pack;
+pub mod pack;
 pub mod presets;
 pub mod reals;
 pub mod run;
@@ -21,7 +21,7 @@ pub mod spec;
 pub mod state;
 
 pub use reals::{RadiographSource, TrainFold};
-pub use run::{Outcome, resume_on, train_on};
+pub use run::{Outcome, resume, resume_on, train, train_on};
 pub use spec::RunSpec;
 
 use std::path::PathBuf;

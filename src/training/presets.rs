@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use super::spec::{Augment, Average, Data, Level, Loss, Network, Optimiser, Record, RunSpec, Schedule};
-use crate::compute::device::Choice;
 use crate::generator::Family;
 
 /// All preset names.
@@ -29,7 +28,6 @@ fn blank(family: Family, resolution: usize) -> RunSpec {
         name: "my-model".to_owned(),
         cohort: PathBuf::from("my-cohort"),
         seed: 1000,
-        device: Choice::default(),
         network: Network {
             family,
             resolution,

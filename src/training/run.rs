@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use candle_core::Device;
+
 use super::TrainingError;
 use super::events::{Event, Figures, Log};
 use super::reals::{Draw, RadiographSource};
@@ -10,7 +12,7 @@ use super::run_folder::{Request, RunFolder, RunResult};
 use super::spec::RunSpec;
 use super::state::{State, StepFigures};
 use super::{checkpoint, export, sampling};
-use crate::compute::{self, device};
+use crate::compute;
 use crate::progress::Progress;
 use crate::store;
 
@@ -26,7 +28,6 @@ pub enum Outcome {
     Paused(RunResult),
 }
 
-/*TEMP
 /// Begins a run in the new folder `out` and trains to its end. `watch` hears of every event as it is logged.
 ///
 /// # Errors
@@ -51,7 +52,6 @@ pub fn resume(out: &Path, progress: &Progress, watch: &mut dyn FnMut(&Event)) ->
     resume_on(folder, &spec, &source, progress, watch)
 }
 
-TEMP*/
 /// [`train`] on any source of radiographs.
 ///
 /// # Errors
@@ -66,9 +66,9 @@ pub fn train_on(
     spec.validate().map_err(|problem| TrainingError::Spec { path: PathBuf::from(&spec.name), problem })?;
     check(spec, source)?;
     let folder = RunFolder::create(out, spec)?;
-    let device = open_device(spec)?;
-    let mut state = State::new(spec, source.facts().vocabulary.len(), &device.device)?;
-    let mut run = Run::new(&folder, spec, source, device.sentence, watch)?;
+    compute::init();
+    let mut state = State::new(spec, source.facts().vocabulary.len(), &Device::Cpu)?;
+    let mut run = Run::new(&folder, spec, source, watch)?;
     if let Some(from) = &spec.start_from {
         let (taken, left) = checkpoint::start_from(from, &mut state)?;
         run.tell(&Event::Notice {
@@ -90,26 +90,21 @@ pub fn resume_on(
     watch: &mut dyn FnMut(&Event),
 ) -> Result<Outcome, TrainingError> {
     check(spec, source)?;
-    let device = open_device(spec)?;
+    compute::init();
     let labels = source.facts().vocabulary.len();
-    let mut run = Run::new(&folder, spec, source, device.sentence, watch)?;
+    let mut run = Run::new(&folder, spec, source, watch)?;
     for path in folder.checkpoints() {
-        match checkpoint::read(&path, spec, labels, &device.device) {
+        match checkpoint::read(&path, spec, labels, &Device::Cpu) {
             Ok(state) => return run.go(state, progress),
             Err(error) => run.tell(&Event::Notice { text: format!("{error}; trying the one before it") })?,
         }
     }
     run.tell(&Event::Notice { text: "no checkpoint yet; the run begins anew".to_owned() })?;
-    let mut state = State::new(spec, labels, &device.device)?;
+    let mut state = State::new(spec, labels, &Device::Cpu)?;
     if let Some(from) = &spec.start_from {
         checkpoint::start_from(from, &mut state)?;
     }
     run.go(state, progress)
-}
-
-fn open_device(spec: &RunSpec) -> Result<device::Opened, TrainingError> {
-    compute::init();
-    Ok(device::open(spec.device)?)
 }
 
 /// Whether a source can be trained on at all.
@@ -136,7 +131,6 @@ struct Run<'a> {
     folder: &'a RunFolder,
     spec: &'a RunSpec,
     source: &'a dyn RadiographSource,
-    device: String,
     log: Log,
     watch: &'a mut dyn FnMut(&Event),
     /// Seconds that earlier processes spent.
@@ -149,7 +143,6 @@ impl<'a> Run<'a> {
         folder: &'a RunFolder,
         spec: &'a RunSpec,
         source: &'a dyn RadiographSource,
-        device: String,
         watch: &'a mut dyn FnMut(&Event),
     ) -> Result<Self, TrainingError> {
         let before = std::fs::read(folder.result()).ok();
@@ -158,7 +151,6 @@ impl<'a> Run<'a> {
             folder,
             spec,
             source,
-            device,
             log: Log::open(&folder.events())?,
             watch,
             seconds_before: before.map_or(0.0, |result| result.seconds),
@@ -174,7 +166,7 @@ impl<'a> Run<'a> {
 
     fn go(&mut self, mut state: State, progress: &Progress) -> Result<Outcome, TrainingError> {
         let unix_seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
-        self.tell(&Event::Started { step: state.position.step, unix_seconds, device: self.device.clone() })?;
+        self.tell(&Event::Started { step: state.position.step, unix_seconds, device: "CPU".to_owned() })?;
         let total = self.spec.schedule.total();
         progress.set_total(total.saturating_sub(state.position.shown));
         let mut draw = Draw::new(self.source, self.spec.seed, self.spec.data.balanced);

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::TrainingError;
-use crate::compute::device::Choice;
 use crate::generator::{Architecture, Family};
 
 /// Everything that fixes a run: same spec, same cohort, same machine, same weights.
@@ -18,9 +17,6 @@ pub struct RunSpec {
     pub cohort: PathBuf,
     /// Seed of every random stream of the run.
     pub seed: u64,
-    /// What it computes on: `auto`, `cpu`, `cuda` or `metal`.
-    #[serde(default)]
-    pub device: Choice,
     /// Shape of the networks.
     pub network: Network,
     /// What the networks are trained towards.
