@@ -14,3 +14,5 @@ pub mod compute;
 
 pub mod cohort;
 pub mod generator;
+
+pub mod encoder;
