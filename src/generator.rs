@@ -4,8 +4,12 @@
 
 pub mod architecture;
 pub mod card;
+pub mod model_file;
 pub mod recipe;
+#[cfg(test)]
+pub mod testing;
 
 pub use architecture::{Architecture, Family};
 pub use card::ModelCard;
+pub use model_file::{ModelError, ModelFile, Precision, Tensors};
 pub use recipe::Recipe;
