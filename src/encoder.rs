@@ -9,6 +9,7 @@ pub mod card;
 pub(crate) mod example;
 pub mod file;
 mod inference;
+pub mod network;
 mod prepare;
 
 use std::path::Path;
@@ -19,6 +20,7 @@ use rayon::prelude::*;
 pub use architecture::{DenseNetConfig, Parameter, Role, Stem};
 pub use card::{EncoderCard, EncoderTraining, Input};
 pub use file::{EncoderError, EncoderFile, Precision, Tensors};
+pub use network::Trainable;
 pub use prepare::{MeaningError, prepare};
 
 use inference::{Network, Workspace};

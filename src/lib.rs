@@ -16,3 +16,4 @@ pub mod cohort;
 pub mod generator;
 
 pub mod encoder;
+pub mod neighbour;

@@ -7,9 +7,7 @@
 
 use super::{DenseNetConfig, Stem, Tensors};
 use crate::compute::kernel::product::product;
-
-/// Added to a variance before its root is taken; torchvision's value.
-pub const NORM_EPSILON: f32 = 1e-5;
+use crate::compute::ops::NORM_EPSILON;
 
 /// Pixels whose 3×3 surroundings are laid out at a time, so that they stay in the cache.
 const TILE: usize = 256;
@@ -75,7 +73,7 @@ fn room(buffer: &mut Vec<f32>, n: usize) -> &mut [f32] {
 impl Affine {
     fn of(tensors: &Tensors, name: &str) -> Self {
         let get = |part: &str| &tensors[&format!("{name}.{part}")].1;
-        let inverse = get("running_var").iter().map(|v| (v + NORM_EPSILON).sqrt().recip());
+        let inverse = get("running_var").iter().map(|v| (v + NORM_EPSILON as f32).sqrt().recip());
         let scale: Vec<f32> = get("weight").iter().zip(inverse).map(|(w, i)| w * i).collect();
         let centre = get("running_mean").iter().zip(&scale).map(|(mean, scale)| mean * scale);
         let shift = get("bias").iter().zip(centre).map(|(bias, centre)| bias - centre).collect();
