@@ -6,6 +6,7 @@ pub mod architecture;
 pub mod card;
 pub mod model_file;
 pub mod recipe;
+pub mod sampler;
 #[cfg(test)]
 pub mod testing;
 
