@@ -15,3 +15,7 @@ pub mod compute;
 
 pub mod cohort;
 pub mod generator;
+
+pub mod encoder;
+pub mod neighbour;
+pub mod training;
