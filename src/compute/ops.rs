@@ -7,22 +7,28 @@
 //! Call [`init`] before the first backward pass of the program.
 
 mod activation;
+mod batch_norm;
 #[cfg(test)]
 mod check;
 mod convolution;
 mod element;
 mod gradient;
+mod logistic;
 mod loss;
 mod matrix;
+mod max_pool;
 mod norm;
 mod operation;
 mod patches;
 mod resample;
 
 pub use activation::{SLOPE, bias_leaky_relu, leaky_relu};
+pub use batch_norm::{NORM_EPSILON, batch_norm_relu, fixed_norm_relu};
 pub use convolution::{Conv, conv_down, conv_up, conv2d, conv2d_bias, conv2d_bias_leaky_relu};
 pub use gradient::{backward, input_gradient, without_weight_gradients};
+pub use logistic::bce_with_logits;
 pub use loss::{log_softmax, softmax, softmax_cross_entropy};
+pub use max_pool::max_pool;
 pub use norm::{minibatch_stddev, pixel_norm};
 pub use resample::{avg2, sum2, up2};
 
