@@ -2,13 +2,11 @@
 
 use std::path::PathBuf;
 
+use anyhow::Context;
 use clap::{Args, Subcommand};
 
 use super::waiting::watched;
-use crate::cohort::import::{self, Format, ImportOptions, ImportReport, Splits};
-use crate::cohort::reader::Uncertain;
-use crate::cohort::summary::Summary;
-use crate::cohort::{Pack, phantom};
+use crate::cohort::{Format, ImportOptions, ImportReport, Pack, Splits, Summary, Uncertain, import, phantom, reader};
 
 /// What to do with packs.
 #[derive(Debug, Subcommand)]
@@ -58,8 +56,9 @@ pub struct ImportArgs {
 /// Words of `cohort phantom`.
 #[derive(Debug, Args)]
 pub struct PhantomArgs {
-    /// Which body: chest or brain.
-    body: phantom::Body,
+    /// Which body.
+    #[arg(value_parser = ["chest", "brain"])]
+    body: String,
     /// How many films.
     #[arg(long, default_value_t = 4000)]
     count: usize,
@@ -96,7 +95,9 @@ pub fn run(verb: &CohortVerb) -> anyhow::Result<()> {
         CohortVerb::Import(args) => {
             let format = match args.format {
                 Some(format) => format,
-                None => crate::cohort::reader::detect(&args.input)?,
+                None => reader::detect(&args.input).with_context(|| {
+                    format!("{} is in no format known here; say which with --format", args.input.display())
+                })?,
             };
             let options = ImportOptions {
                 resolution: args.resolution,
@@ -107,12 +108,12 @@ pub fn run(verb: &CohortVerb) -> anyhow::Result<()> {
                 name: args.name.clone(),
                 ..ImportOptions::new(format, &args.input, &args.out)
             };
-            let report = watched("importing", |progress| import::import(&options, progress))?;
+            let report = watched("importing", |progress| import(&options, progress))?;
             tell(&report, args.json)
         }
         CohortVerb::Phantom(args) => {
             let options = phantom::PhantomOptions {
-                body: args.body,
+                kind: if args.body == "brain" { phantom::Kind::Brain } else { phantom::Kind::Chest },
                 count: args.count,
                 resolution: args.resolution,
                 seed: args.seed,

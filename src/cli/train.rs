@@ -7,7 +7,8 @@ use clap::Args;
 
 use super::waiting::watched;
 use crate::generator::Family;
-use crate::training::{self, Event, Outcome, RunSpec, presets};
+use crate::training::events::Event;
+use crate::training::{self, Outcome, RunSpec, presets};
 
 /// Words of the verb.
 #[derive(Debug, Args)]
