@@ -19,6 +19,11 @@ impl Ema {
         Ok(Self { shadow: parameters.copied()?, decay })
     }
 
+    /// Changes the share of the old value that stays at each update from now on.
+    pub fn set_decay(&mut self, decay: f64) {
+        self.decay = decay;
+    }
+
     /// Moves every tensor towards the present one: a ← decay a + (1 − decay) p.
     ///
     /// # Errors

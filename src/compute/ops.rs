@@ -25,7 +25,7 @@ mod pool;
 mod resample;
 
 pub use activation::{SLOPE, bias_leaky_relu, leaky_relu, relu};
-pub use batch_norm::{BatchMoments, batch_norm, batch_norm_relu, batch_norm_train, batch_norm_train_relu};
+pub use batch_norm::{NORM_EPSILON, batch_norm_relu, fixed_norm_relu};
 pub use convolution::{Conv, conv_down, conv_up, conv2d, conv2d_bias, conv2d_bias_leaky_relu};
 pub use gradient::{backward, input_gradient, without_weight_gradients};
 pub use loss::{bce_with_logits, log_softmax, sigmoid, softmax, softmax_cross_entropy, softplus};

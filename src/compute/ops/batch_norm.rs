@@ -1,399 +1,327 @@
-//! Batch norm of `[N, C, …]`, with ReLU if asked for: with the batch's own moments in training, with running ones after.
+//! Batch norm with the rectifier behind it, as DenseNet strings them together: one pass forward, two back.
+//!
+//! The two passes back are for the last backward pass, [`super::backward`]; a pass that keeps its graph computes the
+//! same gradient in operations that can be differentiated again.
 
-use super::activation::{Activation, RELU};
-use super::channel::{ChannelAffine, ChannelDot, ChannelScale, ChannelSum, bias_for, channels, row_sum};
-use super::element::{Element, map_rows};
+use super::activation::RELU;
+use super::channel::{ChannelDot, ChannelScale, ChannelSum};
+use super::element::Element;
 use super::gradient;
 use super::operation::{Operation, View, apply1, apply2, apply3};
-use candle_core::{Result, Shape, Tensor, Var, bail};
+use candle_core::{Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
-/// Mean and variance of every channel over a batch, without gradient.
-#[derive(Debug, Clone)]
-pub struct BatchMoments {
-    /// Means `[C]`.
-    pub mean: Tensor,
-    /// Variances `[C]`, divided by the count (biased), which is what the batch is normalised with.
-    pub variance: Tensor,
-    /// Numbers in each channel.
-    pub count: usize,
+/// Added to a variance before its root is taken; PyTorch's value.
+pub const NORM_EPSILON: f64 = 1e-5;
+
+/// Images, channels and pixels of `[N, C, …]`.
+fn sizes(dims: &[usize]) -> Result<(usize, usize, usize)> {
+    match dims {
+        [n, c, rest @ ..] if !rest.is_empty() => Ok((*n, *c, rest.iter().product())),
+        _ => bail!("expected a tensor [N, C, …], found the shape {dims:?}"),
+    }
 }
 
-impl BatchMoments {
-    fn of(x: &Tensor) -> Result<Self> {
-        let (c, pixels) = channels(x.dims())?;
-        let both = apply1(MomentsOf, &x.detach())?;
-        let (mean, variance) = (both.narrow(0, 0, c)?, both.narrow(0, c, c)?);
-        Ok(Self { mean, variance, count: x.dims()[0] * pixels })
-    }
+/// `[N, C, H, W]` to `[1, C, 1, 1]`: mean over everything but the channel.
+fn channel_mean(x: &Tensor) -> Result<Tensor> {
+    let rest: Vec<usize> = (0..x.rank()).filter(|&d| d != 1).collect();
+    x.mean_keepdim(rest)
+}
 
-    /// Moves running moments towards these by `momentum` (0.1 in PyTorch); the running variance is the unbiased one.
-    ///
-    /// # Errors
-    /// If the shapes differ.
-    pub fn follow(&self, mean: &Var, variance: &Var, momentum: f64) -> Result<()> {
-        let unbiased = (&self.variance * (self.count as f64 / (self.count.max(2) - 1) as f64))?;
-        for (running, present) in [(mean, &self.mean), (variance, &unbiased)] {
-            let moved = ((running.as_detached_tensor() * (1.0 - momentum))? + (present * momentum)?)?;
-            running.set(&moved)?;
+/// A `[C]` tensor shaped to meet one of `rank` dimensions.
+fn spread(values: &Tensor, rank: usize) -> Result<Tensor> {
+    let mut dims = vec![1; rank];
+    dims[1] = values.elem_count();
+    values.reshape(dims)
+}
+
+/// For each channel: the sum of `value(place)` over all images and pixels, rows added in order.
+fn channel_sums<T: Element, const K: usize>(
+    (n, c, pixels): (usize, usize, usize),
+    values: impl Fn(usize, usize) -> [T; K] + Sync,
+) -> Vec<[T; K]> {
+    const LANES: usize = 8;
+    let sum = |channel: usize| {
+        let mut total = [T::zero(); K];
+        for image in 0..n {
+            let start = (image * c + channel) * pixels;
+            let mut lanes = [[T::zero(); LANES]; K];
+            for at in 0..pixels {
+                let terms = values(start + at, channel);
+                for (lanes, term) in lanes.iter_mut().zip(terms) {
+                    lanes[at % LANES] += term;
+                }
+            }
+            for (total, lanes) in total.iter_mut().zip(lanes) {
+                for lane in lanes {
+                    *total += lane;
+                }
+            }
         }
-        Ok(())
-    }
+        total
+    };
+    (0..c).into_par_iter().map(sum).collect()
 }
 
-/// Means and biased variances of all channels: `[2 C]`. Used without gradient.
+/// Mean and biased variance of each channel, `[2, C]`.
 #[derive(Clone, Copy)]
-struct MomentsOf;
+struct Moments;
 
-/// `f(row)` for every image's row of channel `c`, summed in order.
-fn over_images<T: Element>(n: usize, c: usize, channel: usize, len: usize, f: impl Fn(usize) -> T) -> T {
-    let mut sum = T::zero();
-    for image in 0..n {
-        sum += f((image * c + channel) * len);
-    }
-    sum
-}
-
-impl Operation<1> for MomentsOf {
-    const NAME: &'static str = "moments of a batch";
+impl Operation<1> for Moments {
+    const NAME: &'static str = "channel moments";
     const WEIGHTS: [bool; 1] = [false];
 
     fn kernel<T: Element>(&self, [x]: [View<T>; 1]) -> Result<(Vec<T>, Shape)> {
-        let (c, len) = channels(x.dims)?;
-        let n = x.dims[0];
-        if n * len == 0 {
-            bail!("a batch without numbers has no moments");
-        }
-        let share = T::from_f64(1.0 / (n * len) as f64);
-        let moments = |channel: usize| {
-            let mean = over_images(n, c, channel, len, |at| row_sum(&x.numbers[at..at + len])) * share;
-            let square = |at: usize| {
-                let row = &x.numbers[at..at + len];
-                let mut parts = [T::zero(); 8];
-                for (i, &x) in row.iter().enumerate() {
-                    parts[i % 8] += (x - mean) * (x - mean);
-                }
-                row_sum(&parts)
-            };
-            (mean, over_images(n, c, channel, len, square) * share)
-        };
-        let (mut out, variances): (Vec<T>, Vec<T>) = (0..c).into_par_iter().map(moments).unzip();
-        out.extend(variances);
-        Ok((out, (2 * c).into()))
+        let (n, c, pixels) = sizes(x.dims)?;
+        let share = T::from_f64(1.0 / (n * pixels).max(1) as f64);
+        let sums = channel_sums((n, c, pixels), |at, _| [x.numbers[at]]);
+        let means: Vec<T> = sums.iter().map(|[sum]| *sum * share).collect();
+        let squares = channel_sums((n, c, pixels), |at, channel| {
+            let difference = x.numbers[at] - means[channel];
+            [difference * difference]
+        });
+        let variances = squares.iter().map(|[sum]| *sum * share);
+        Ok((means.iter().copied().chain(variances).collect(), (2, c).into()))
     }
 
     fn compose(&self, [x]: [&Tensor; 1]) -> Result<Tensor> {
-        let rows = x.transpose(0, 1)?.flatten_from(1)?;
-        let mean = rows.mean_keepdim(1)?;
-        Tensor::cat(&[mean.squeeze(1)?, rows.broadcast_sub(&mean)?.sqr()?.mean(1)?], 0)
+        let mean = channel_mean(x)?;
+        let variance = channel_mean(&x.broadcast_sub(&mean)?.sqr()?)?;
+        Tensor::stack(&[mean.flatten_all()?, variance.flatten_all()?], 0)
     }
 
     fn adjoint(&self, _: [&Tensor; 1], _: &Tensor, _: &Tensor, _: [bool; 1]) -> Result<[Option<Tensor>; 1]> {
-        bail!("moments of a batch are taken without gradient")
+        bail!("moments are taken of detached tensors")
     }
 }
 
-/// (x − mean) / √(variance + ε) · scale + shift with the moments of `x` itself, then an activation.
+/// Batch norm by given moments `[2, C]`, then rectified. Arguments: input, scale `[C]`, shift `[C]`.
 #[derive(Clone)]
-struct Normalise {
-    moments: BatchMoments,
-    epsilon: f64,
-    activation: Activation,
+struct NormRelu {
+    moments: Tensor,
+    /// Whether the moments are those of the input itself, so that the gradient flows through them too.
+    own: bool,
 }
 
-/// The gradient of [`Normalise`] with respect to `x`, in one pass: scale · r · (g − Σg/M − x̂ Σ(g x̂)/M). Arguments are
-/// x, g and three rows of numbers for each channel: Σg/M, r² Σ(g (x − mean))/M and scale · r. Used without gradient.
-#[derive(Clone, Copy)]
-struct NormaliseGradient;
-
-impl Normalise {
-    /// 1 / √(variance + ε) of each channel.
-    fn reciprocal(&self) -> Result<Tensor> {
-        (&self.moments.variance + self.epsilon)?.sqrt()?.recip()
+impl NormRelu {
+    /// Means and inverse standard deviations, in the kernel's type.
+    fn inverse<T: Element>(&self, c: usize) -> Result<(Vec<T>, Vec<T>)> {
+        let numbers = self.moments.flatten_all()?.to_vec1::<T>()?;
+        if numbers.len() != 2 * c {
+            bail!("moments of {} channels meet {c} channels", numbers.len() / 2);
+        }
+        let inverse = numbers[c..].iter().map(|&v| (v + T::from_f64(NORM_EPSILON)).reciprocal_root()).collect();
+        Ok((numbers[..c].to_vec(), inverse))
     }
 
-    /// Scale and shift of each channel that amount to the norm.
-    fn affine(&self, scale: &Tensor, shift: &Tensor) -> Result<[Tensor; 2]> {
-        let scale = (scale * self.reciprocal()?)?;
-        let shift = (shift - (&self.moments.mean * &scale)?)?;
-        Ok([scale, shift])
+    /// The same on any device, shaped to meet a tensor of `rank` dimensions.
+    fn inverse_tensors(&self, rank: usize) -> Result<(Tensor, Tensor)> {
+        let mean = spread(&self.moments.get(0)?, rank)?;
+        let inverse = spread(&(self.moments.get(1)? + NORM_EPSILON)?.sqrt()?.recip()?, rank)?;
+        Ok((mean, inverse))
     }
 
-    /// Gradients that can be differentiated again: the moments are computed anew, as functions of `x`.
-    fn differentiable(&self, [x, scale]: [&Tensor; 2], g: &Tensor) -> Result<[Tensor; 3]> {
-        let share = 1.0 / self.moments.count as f64;
-        let mean = (apply1(ChannelSum, x)? * share)?;
-        let centred = x.broadcast_sub(&bias_for(&mean, x.rank())?)?;
-        let variance = (apply2(ChannelDot, &centred, &centred)? * share)?;
-        let r = (variance + self.epsilon)?.sqrt()?.recip()?;
-        let normal = apply2(ChannelScale, &centred, &r)?;
-        let (of_scale, of_shift) = (apply2(ChannelDot, g, &normal)?, apply1(ChannelSum, g)?);
-        let away = (apply2(ChannelScale, &normal, &(&of_scale * share)?)?
-            .broadcast_add(&bias_for(&(&of_shift * share)?, x.rank())?))?;
-        let of_x = apply2(ChannelScale, &(g - away)?, &(scale * r)?)?;
-        Ok([of_x, of_scale, of_shift])
-    }
-
-    /// The same gradients in fewer passes, at the end of the chain.
-    fn last(&self, [x, scale]: [&Tensor; 2], g: &Tensor, wanted: bool) -> Result<[Option<Tensor>; 3]> {
-        let share = 1.0 / self.moments.count as f64;
-        let r = self.reciprocal()?;
-        let of_shift = apply1(ChannelSum, g)?;
-        let of_scale = ((apply2(ChannelDot, g, x)? - (&self.moments.mean * &of_shift)?)? * &r)?;
-        let of_x = if wanted {
-            let slope = ((&of_scale * &r)? * share)?;
-            let offset = ((&of_shift * share)? - (&slope * &self.moments.mean)?)?;
-            let rows = Tensor::cat(&[offset, slope, (scale * r)?], 0)?;
-            Some(apply3(NormaliseGradient, x, g, &rows)?)
+    /// Gradients of input, scale and shift that can be differentiated again: moments of the input itself are computed
+    /// anew, as functions of it.
+    fn differentiable(&self, [x, scale]: [&Tensor; 2], y: &Tensor, g: &Tensor) -> Result<[Tensor; 3]> {
+        let g = RELU.gradient(g, y)?;
+        let share = scale.elem_count() as f64 / x.elem_count() as f64;
+        let (mean, variance) = if self.own {
+            let mean = (apply1(ChannelSum, x)? * share)?;
+            let centred = x.broadcast_sub(&spread(&mean, x.rank())?)?;
+            (mean, (apply2(ChannelDot, &centred, &centred)? * share)?)
         } else {
-            None
+            (self.moments.get(0)?, self.moments.get(1)?)
         };
-        Ok([of_x, Some(of_scale), Some(of_shift)])
+        let inverse = (variance + NORM_EPSILON)?.sqrt()?.recip()?;
+        let normal = apply2(ChannelScale, &x.broadcast_sub(&spread(&mean, x.rank())?)?, &inverse)?;
+        let (of_scale, of_shift) = (apply2(ChannelDot, &g, &normal)?, apply1(ChannelSum, &g)?);
+        let centred = if self.own {
+            let tilted = (g - apply2(ChannelScale, &normal, &(&of_scale * share)?)?)?;
+            tilted.broadcast_sub(&spread(&(&of_shift * share)?, x.rank())?)?
+        } else {
+            g
+        };
+        Ok([apply2(ChannelScale, &centred, &(scale * inverse)?)?, of_scale, of_shift])
     }
 }
 
-impl Operation<3> for Normalise {
-    const NAME: &'static str = "batch norm";
+impl Operation<3> for NormRelu {
+    const NAME: &'static str = "batch norm with rectifier";
     const WEIGHTS: [bool; 3] = [false, true, true];
 
     fn kernel<T: Element>(&self, [x, scale, shift]: [View<T>; 3]) -> Result<(Vec<T>, Shape)> {
-        let (c, len) = channels(x.dims)?;
+        let (_, c, pixels) = sizes(x.dims)?;
         if scale.dims != [c] || shift.dims != [c] {
-            bail!("a scale of shape {:?} and a shift of shape {:?} meet {c} channels", scale.dims, shift.dims);
+            bail!("scale {:?} and shift {:?} meet {c} channels", scale.dims, shift.dims);
         }
-        let (mean, r) = (self.moments.mean.to_vec1::<T>()?, self.reciprocal()?.to_vec1::<T>()?);
-        let parameters: Vec<[T; 3]> = (0..c).map(|i| [mean[i], scale.numbers[i] * r[i], shift.numbers[i]]).collect();
-        let activate = self.activation.function();
-        let y = map_rows(x.numbers, len.max(1), &parameters, |x, [mean, s, t]| activate((x - mean) * s + t));
+        let (means, inverse) = self.inverse::<T>(c)?;
+        let mut y = vec![T::zero(); x.numbers.len()];
+        let image = (c * pixels).max(1);
+        y.par_chunks_mut(image).zip(x.numbers.par_chunks(image)).for_each(|(y, x)| {
+            for (channel, (y, x)) in y.chunks_mut(pixels).zip(x.chunks(pixels)).enumerate() {
+                let slope = scale.numbers[channel] * inverse[channel];
+                let start = shift.numbers[channel] - means[channel] * slope;
+                for (y, &x) in y.iter_mut().zip(x) {
+                    let value = x * slope + start;
+                    *y = if value > T::zero() { value } else { T::zero() };
+                }
+            }
+        });
         Ok((y, x.dims.into()))
     }
 
     fn compose(&self, [x, scale, shift]: [&Tensor; 3]) -> Result<Tensor> {
-        let [scale, shift] = self.affine(scale, shift)?;
-        ChannelAffine(self.activation).compose([x, &scale, &shift])
+        let (mean, inverse) = self.inverse_tensors(x.rank())?;
+        let slope = (spread(scale, x.rank())? * inverse)?;
+        x.broadcast_sub(&mean)?.broadcast_mul(&slope)?.broadcast_add(&spread(shift, x.rank())?)?.relu()
     }
 
-    fn adjoint(
-        &self,
-        [x, scale, _]: [&Tensor; 3],
-        y: &Tensor,
-        g: &Tensor,
-        wanted: [bool; 3],
-    ) -> Result<[Option<Tensor>; 3]> {
-        let g = self.activation.gradient(g, y)?;
-        let mut grads = if gradient::keeps_graph() {
-            self.differentiable([x, scale], &g)?.map(Some)
-        } else {
-            self.last([x, scale], &g, wanted[0])?
-        };
-        for (gradient, wanted) in grads.iter_mut().zip(wanted) {
-            if !wanted {
-                *gradient = None;
-            }
+    fn adjoint(&self, args: [&Tensor; 3], y: &Tensor, g: &Tensor, _: [bool; 3]) -> Result<[Option<Tensor>; 3]> {
+        let [x, scale, _] = args;
+        if gradient::keeps_graph() {
+            return Ok(self.differentiable([x, scale], y, g)?.map(Some));
         }
-        Ok(grads)
+        let operation = NormReluGradient { norm: self.clone(), scale: scale.detach() };
+        let packed = apply3(operation, x, y, g)?;
+        let (count, c) = (x.elem_count(), scale.elem_count());
+        let of_x = packed.narrow(0, 0, count)?.reshape(x.shape())?;
+        Ok([Some(of_x), Some(packed.narrow(0, count, c)?), Some(packed.narrow(0, count + c, c)?)])
     }
 }
 
-impl Operation<3> for NormaliseGradient {
-    const NAME: &'static str = "gradient of batch norm";
-    const WEIGHTS: [bool; 3] = [false, false, false];
+/// Gradients of input, scale and shift, one behind the other. Arguments: input, result, gradient of the result.
+#[derive(Clone)]
+struct NormReluGradient {
+    norm: NormRelu,
+    scale: Tensor,
+}
 
-    fn kernel<T: Element>(&self, [x, g, rows]: [View<T>; 3]) -> Result<(Vec<T>, Shape)> {
-        let (c, len) = channels(x.dims)?;
-        let len = len.max(1);
-        if x.dims != g.dims || rows.dims != [3 * c] {
-            bail!("tensors of shapes {:?}, {:?} and {:?} meet", x.dims, g.dims, rows.dims);
+impl Operation<3> for NormReluGradient {
+    const NAME: &'static str = "gradient of batch norm with rectifier";
+    const WEIGHTS: [bool; 3] = [false; 3];
+
+    fn kernel<T: Element>(&self, [x, y, g]: [View<T>; 3]) -> Result<(Vec<T>, Shape)> {
+        let (n, c, pixels) = sizes(x.dims)?;
+        let (means, inverse) = self.norm.inverse::<T>(c)?;
+        let scale = self.scale.to_vec1::<T>()?;
+        let passed = |at: usize| if y.numbers[at] > T::zero() { g.numbers[at] } else { T::zero() };
+        // Sums of the gradient behind the rectifier: alone, and times the normalised input.
+        let sums = channel_sums((n, c, pixels), |at, channel| {
+            let g = passed(at);
+            [g, g * (x.numbers[at] - means[channel]) * inverse[channel]]
+        });
+        let mut out = vec![T::zero(); x.numbers.len() + 2 * c];
+        let (of_x, of_affine) = out.split_at_mut(x.numbers.len());
+        let (of_scale, of_shift) = of_affine.split_at_mut(c);
+        for ((to_scale, to_shift), [sum, product]) in of_scale.iter_mut().zip(of_shift).zip(&sums) {
+            (*to_scale, *to_shift) = (*product, *sum);
         }
-        let mut out = vec![T::zero(); x.numbers.len()];
-        let image = (c * len).max(1);
-        let images = out.par_chunks_mut(image).zip(x.numbers.par_chunks(image).zip(g.numbers.par_chunks(image)));
-        images.for_each(|(out, (x, g))| {
-            let planes = out.chunks_mut(len).zip(x.chunks(len).zip(g.chunks(len)));
-            for (channel, (out, (x, g))) in planes.enumerate() {
-                let [offset, slope, factor] = [0, 1, 2].map(|row| rows.numbers[row * c + channel]);
-                for (out, (&x, &g)) in out.iter_mut().zip(x.iter().zip(g)) {
-                    *out = (g - offset - x * slope) * factor;
+        let share = T::from_f64(if self.norm.own { 1.0 / (n * pixels).max(1) as f64 } else { 0.0 });
+        let image = (c * pixels).max(1);
+        of_x.par_chunks_mut(image).enumerate().for_each(|(i, of_x)| {
+            for (channel, out) in of_x.chunks_mut(pixels).enumerate() {
+                let start = i * image + channel * pixels;
+                let slope = scale[channel] * inverse[channel];
+                let [sum, product] = sums[channel];
+                let (level, tilt) = (sum * share, product * share * inverse[channel]);
+                for (at, out) in (start..).zip(out) {
+                    *out = slope * (passed(at) - level - (x.numbers[at] - means[channel]) * tilt);
                 }
             }
         });
-        Ok((out, x.dims.into()))
+        let count = out.len();
+        Ok((out, count.into()))
     }
 
-    fn compose(&self, [x, g, rows]: [&Tensor; 3]) -> Result<Tensor> {
-        let c = x.dims()[1];
-        let row = |i: usize| bias_for(&rows.narrow(0, i * c, c)?, x.rank());
-        let inner = (g - x.broadcast_mul(&row(1)?)?)?.broadcast_sub(&row(0)?)?;
-        inner.broadcast_mul(&row(2)?)
+    fn compose(&self, [x, y, g]: [&Tensor; 3]) -> Result<Tensor> {
+        let rank = x.rank();
+        let (mean, inverse) = self.norm.inverse_tensors(rank)?;
+        let normal = x.broadcast_sub(&mean)?.broadcast_mul(&inverse)?;
+        let passed = (g * y.gt(0.0)?.to_dtype(g.dtype())?)?;
+        let count = (x.elem_count() / self.scale.elem_count()) as f64;
+        let (level, tilt) = (channel_mean(&passed)?, channel_mean(&(&passed * &normal)?)?);
+        let centred = if self.norm.own {
+            passed.broadcast_sub(&level)?.broadcast_sub(&normal.broadcast_mul(&tilt)?)?
+        } else {
+            passed
+        };
+        let of_x = centred.broadcast_mul(&(spread(&self.scale, rank)? * inverse)?)?;
+        Tensor::cat(&[of_x.flatten_all()?, (tilt * count)?.flatten_all()?, (level * count)?.flatten_all()?], 0)
     }
 
     fn adjoint(&self, _: [&Tensor; 3], _: &Tensor, _: &Tensor, _: [bool; 3]) -> Result<[Option<Tensor>; 3]> {
-        bail!("the last gradient of batch norm is not differentiated again")
+        bail!("the gradient of batch norm cannot be differentiated again")
     }
 }
 
-fn train(x: &Tensor, parameters: [&Tensor; 2], epsilon: f64, activation: Activation) -> Result<(Tensor, BatchMoments)> {
-    let x = x.contiguous()?;
-    let moments = BatchMoments::of(&x)?;
-    let operation = Normalise { moments: moments.clone(), epsilon, activation };
-    Ok((apply3(operation, &x, parameters[0], parameters[1])?, moments))
-}
-
-fn evaluate(x: &Tensor, [scale, shift, mean, variance]: [&Tensor; 4], epsilon: f64, a: Activation) -> Result<Tensor> {
-    let scale = (scale * (variance + epsilon)?.sqrt()?.recip()?)?;
-    let shift = (shift - (mean * &scale)?)?;
-    apply3(ChannelAffine(a), x, &scale, &shift)
-}
-
-/// Batch norm with the moments of the batch itself, which are returned too, for [`BatchMoments::follow`].
-///
-/// `parameters` are scale `[C]` and shift `[C]`; `epsilon` is added under the root (1e-5 in PyTorch).
+/// Batch norm of `x` `[N, C, H, W]` by its own moments over batch and pixels, scaled and shifted by `[C]` tensors, then
+/// rectified. With it come the moments `[2, C]`: means, then biased variances, for the running ones.
 ///
 /// # Errors
 /// If the shapes do not fit each other.
-pub fn batch_norm_train(x: &Tensor, parameters: [&Tensor; 2], epsilon: f64) -> Result<(Tensor, BatchMoments)> {
-    train(x, parameters, epsilon, Activation::Identity)
+pub fn batch_norm_relu(x: &Tensor, scale: &Tensor, shift: &Tensor) -> Result<(Tensor, Tensor)> {
+    let moments = apply1(Moments, &x.detach())?;
+    let y = apply3(NormRelu { moments: moments.clone(), own: true }, x, scale, shift)?;
+    Ok((y, moments))
 }
 
-/// [`batch_norm_train`] and ReLU in one pass.
+/// The same by given moments `[2, C]`, which count as constant: batch norm of a network in use.
 ///
 /// # Errors
 /// If the shapes do not fit each other.
-pub fn batch_norm_train_relu(x: &Tensor, parameters: [&Tensor; 2], epsilon: f64) -> Result<(Tensor, BatchMoments)> {
-    train(x, parameters, epsilon, RELU)
-}
-
-/// Batch norm with given moments; `parameters` are scale, shift, mean and variance, each `[C]`.
-///
-/// # Errors
-/// If the shapes do not fit each other.
-pub fn batch_norm(x: &Tensor, parameters: [&Tensor; 4], epsilon: f64) -> Result<Tensor> {
-    evaluate(x, parameters, epsilon, Activation::Identity)
-}
-
-/// [`batch_norm`] and ReLU in one pass.
-///
-/// # Errors
-/// If the shapes do not fit each other.
-pub fn batch_norm_relu(x: &Tensor, parameters: [&Tensor; 4], epsilon: f64) -> Result<Tensor> {
-    evaluate(x, parameters, epsilon, RELU)
+pub fn fixed_norm_relu(x: &Tensor, moments: &Tensor, scale: &Tensor, shift: &Tensor) -> Result<Tensor> {
+    apply3(NormRelu { moments: moments.detach(), own: false }, x, scale, shift)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::check::{agrees, check, tensor};
+    use super::super::check::{check, tensor as random};
     use super::*;
-    use candle_core::{DType, Device};
+    use candle_core::{DType, Device, Var};
+
+    fn tensor(shape: &[usize], step: f64) -> Var {
+        let count = shape.iter().product::<usize>();
+        let values: Vec<f64> = (0..count).map(|i| (i as f64 * step + 0.3).sin() * 1.5 + 0.2).collect();
+        Var::from_vec(values, shape, &Device::Cpu).unwrap()
+    }
 
     #[test]
     fn gradients_of_both_orders_match_differences() {
-        for shape in [vec![3, 2, 2, 3], vec![6, 3], vec![2, 4, 5]] {
+        for shape in [vec![3, 2, 2, 3], vec![2, 4, 5]] {
             let c = shape[1];
-            let args = [tensor(&shape, 1), tensor(&[c], 2), tensor(&[c], 3)];
-            check("batch_norm_train", &args, &|t| Ok(batch_norm_train(&t[0], [&t[1], &t[2]], 1e-5)?.0));
-            check("batch_norm_train_relu", &args, &|t| Ok(batch_norm_train_relu(&t[0], [&t[1], &t[2]], 1e-5)?.0));
-            let (mean, variance) = (tensor(&[c], 4), tensor(&[c], 5).sqr().unwrap());
-            check("batch_norm", &args, &|t| batch_norm(&t[0], [&t[1], &t[2], &mean, &variance], 1e-5));
-            check("batch_norm_relu", &args, &|t| batch_norm_relu(&t[0], [&t[1], &t[2], &mean, &variance], 1e-5));
+            let args = [random(&shape, 1), random(&[c], 2), random(&[c], 3)];
+            check("batch_norm_relu", &args, &|t| Ok(batch_norm_relu(&t[0], &t[1], &t[2])?.0));
+            let variances = (random(&[c], 5).sqr().unwrap() + 0.3).unwrap();
+            let moments = Tensor::stack(&[random(&[c], 4), variances], 0).unwrap();
+            check("fixed_norm_relu", &args, &|t| fixed_norm_relu(&t[0], &moments, &t[1], &t[2]));
         }
     }
 
     #[test]
-    fn kernels_agree_with_the_framework() {
-        for shape in [vec![3, 2, 2, 3], vec![5, 4, 60, 70]] {
-            let c = shape[1];
-            let (x, g, rows) = (tensor(&shape, 1), tensor(&shape, 2), tensor(&[3 * c], 3));
-            agrees(&MomentsOf, [&x]);
-            agrees(&NormaliseGradient, [&x, &g, &rows]);
-        }
-    }
-
-    // import torch
-    // x = torch.sin(torch.arange(2 * 2 * 3 * 1.)).view(2, 2, 3, 1).requires_grad_()
-    // bn = torch.nn.BatchNorm2d(2)
-    // with torch.no_grad(): bn.weight.copy_(torch.tensor([1.5, -0.5])); bn.bias.copy_(torch.tensor([0.1, 0.2]))
-    // y = bn(x); (y * torch.cos(torch.arange(12.)).view_as(y)).sum().backward()
-    // f = lambda t: [round(v, 7) for v in t.flatten().tolist()]
-    // print(f(y), f(x.grad), f(bn.weight.grad), f(bn.bias.grad), f(bn.running_mean), f(bn.running_var))
-    // bn.eval(); print(f(bn(x)))
-    #[test]
-    fn numbers_are_those_of_pytorch() {
-        crate::compute::init();
-        let wave = |f: fn(f32) -> f32| (0..12).map(|i| f(i as f32)).collect::<Vec<_>>();
-        let x = Var::from_vec(wave(f32::sin), (2, 2, 3, 1), &Device::Cpu).unwrap();
-        let scale = Var::new(&[1.5f32, -0.5], &Device::Cpu).unwrap();
-        let shift = Var::new(&[0.1f32, 0.2], &Device::Cpu).unwrap();
-        let mean = Var::zeros(2, DType::F32, &Device::Cpu).unwrap();
-        let variance = Var::ones(2, DType::F32, &Device::Cpu).unwrap();
-        let close = |tensor: &Tensor, expected: &[f32]| {
-            let found = tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap();
-            assert_eq!(found.len(), expected.len());
-            for (found, expected) in found.iter().zip(expected) {
-                assert!((found - expected).abs() < 3e-6, "{found} in place of {expected}");
-            }
+    fn kernels_and_compositions_agree() {
+        let args = [tensor(&[3, 5, 4, 2], 0.77), tensor(&[5], 2.1), tensor(&[5], 0.9)];
+        let [x, scale, shift] = [&args[0], &args[1], &args[2]].map(|v| v.as_detached_tensor());
+        let close = |a: &Tensor, b: &Tensor| {
+            let difference = (a - b).unwrap().abs().unwrap().max_all().unwrap().to_dtype(DType::F64).unwrap();
+            assert!(difference.to_scalar::<f64>().unwrap() < 1e-12);
         };
-        let weight = Tensor::from_vec(wave(f32::cos), (2, 2, 3, 1), &Device::Cpu).unwrap();
-        for last in [false, true] {
-            let (y, moments) = batch_norm_train(&x, [&scale, &shift], 1e-5).unwrap();
-            close(&y, &Y);
-            let loss = (y * &weight).unwrap().sum_all().unwrap();
-            let grads = if last { super::super::backward(&loss) } else { loss.backward() }.unwrap();
-            close(grads.get(&x).unwrap(), &X_GRADIENT);
-            close(grads.get(&scale).unwrap(), &SCALE_GRADIENT);
-            close(grads.get(&shift).unwrap(), &SHIFT_GRADIENT);
-            if last {
-                moments.follow(&mean, &variance, 0.1).unwrap();
-            }
+        let moments = apply1(Moments, &x).unwrap();
+        close(&moments, &Moments.compose([&x]).unwrap());
+        let g = tensor(&[3, 5, 4, 2], 1.1).as_detached_tensor();
+        for own in [true, false] {
+            let norm = NormRelu { moments: moments.clone(), own };
+            let y = apply3(norm.clone(), &x, &scale, &shift).unwrap();
+            close(&y, &norm.compose([&x, &scale, &shift]).unwrap());
+            let gradient = NormReluGradient { norm, scale: scale.clone() };
+            close(&apply3(gradient.clone(), &x, &y, &g).unwrap(), &gradient.compose([&x, &y, &g]).unwrap());
         }
-        close(&mean, &MEAN);
-        close(&variance, &VARIANCE);
-        close(&batch_norm(&x, [&scale, &shift, &mean, &variance], 1e-5).unwrap(), &EVALUATED);
     }
 
-    const Y: [f32; 12] = [
-        -1.51155865,
-        1.09821284,
-        1.30857241,
-        -0.34715161,
-        0.48246175,
-        0.66920722,
-        -2.37814903,
-        0.52604568,
-        1.5568763,
-        -0.597534,
-        0.28586763,
-        0.70714903,
-    ];
-    const X_GRADIENT: [f32; 12] = [
-        0.28585935,
-        1.16567278,
-        -1.6148597,
-        0.0498739,
-        0.32522812,
-        -0.40883824,
-        -0.60323799,
-        1.3226732,
-        -0.55610698,
-        -0.19988215,
-        0.35765743,
-        -0.12403894,
-    ];
-    const SCALE_GRADIENT: [f32; 2] = [-2.56359267, -2.29399133];
-    const SHIFT_GRADIENT: [f32; 2] = [2.6927278, -3.10575008];
-    const MEAN: [f32; 2] = [0.05196163, -0.04510833];
-    const VARIANCE: [f32; 2] = [0.92806846, 0.93514246];
-    const EVALUATED: [f32; 12] = [
-        0.01909382,
-        1.32929528,
-        1.4349035,
-        0.10371147,
-        0.56797832,
-        0.67248452,
-        -0.41596642,
-        1.04204631,
-        1.55956125,
-        -0.03640709,
-        0.45796067,
-        0.69371742,
-    ];
+    #[test]
+    fn shapes_that_do_not_fit_are_refused() {
+        let (x, scale) = (tensor(&[2, 3, 2, 2], 0.5), tensor(&[3], 0.4));
+        assert!(batch_norm_relu(&x, &tensor(&[2], 1.0), &scale).is_err());
+        assert!(batch_norm_relu(&x, &scale, &scale).is_ok());
+    }
 }

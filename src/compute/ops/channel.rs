@@ -1,7 +1,6 @@
 //! Per-channel arithmetic: sums, scalar products, scaling and shifting of `[N, C, …]` by `[C]`, closed under
 //! differentiation. Biases and batch norm are made of these.
 
-use super::activation::Activation;
 use super::element::{Element, map_rows};
 use super::operation::{Operation, View, apply1, apply2};
 use candle_core::{Result, Shape, Tensor, bail};
@@ -159,41 +158,6 @@ impl Operation<2> for ChannelScale {
     }
 }
 
-/// An activation of `[N, C, …]` times a scale `[C]` plus a shift `[C]`.
-#[derive(Clone, Copy)]
-pub(super) struct ChannelAffine(pub(super) Activation);
-
-impl Operation<3> for ChannelAffine {
-    const NAME: &'static str = "scaling and shifting of channels";
-    const WEIGHTS: [bool; 3] = [false, true, true];
-
-    fn kernel<T: Element>(&self, [x, scale, shift]: [View<T>; 3]) -> Result<(Vec<T>, Shape)> {
-        let (c, len) = channels(x.dims)?;
-        if scale.dims != [c] || shift.dims != [c] {
-            bail!("a scale of shape {:?} and a shift of shape {:?} meet {c} channels", scale.dims, shift.dims);
-        }
-        let pairs: Vec<[T; 2]> = scale.numbers.iter().zip(shift.numbers).map(|(s, t)| [*s, *t]).collect();
-        let activate = self.0.function();
-        Ok((map_rows(x.numbers, len.max(1), &pairs, |x, [s, t]| activate(x * s + t)), x.dims.into()))
-    }
-
-    fn compose(&self, [x, scale, shift]: [&Tensor; 3]) -> Result<Tensor> {
-        self.0.compose(&ChannelScale.compose([x, scale])?.broadcast_add(&bias_for(shift, x.rank())?)?)
-    }
-
-    fn adjoint(
-        &self,
-        [x, scale, _]: [&Tensor; 3],
-        y: &Tensor,
-        g: &Tensor,
-        wanted: [bool; 3],
-    ) -> Result<[Option<Tensor>; 3]> {
-        let g = self.0.gradient(g, y)?;
-        let [x, scale] = ChannelScale.adjoint([x, scale], y, &g, [wanted[0], wanted[1]])?;
-        Ok([x, scale, if wanted[2] { Some(apply1(ChannelSum, &g)?) } else { None }])
-    }
-}
-
 /// Scalar product of two rows in eight interleaved parts.
 pub(super) fn row_dot<T: Element>(x: &[T], g: &[T]) -> T {
     let mut parts = [T::zero(); 8];
@@ -215,24 +179,18 @@ pub(super) fn row_dot<T: Element>(x: &[T], g: &[T]) -> T {
 
 #[cfg(test)]
 mod tests {
-    use super::super::activation::{LEAKY, RELU};
     use super::super::check::{agrees, check, tensor};
-    use super::super::operation::apply3;
     use super::*;
 
     #[test]
     fn gradients_of_both_orders_match_differences() {
         for shape in [vec![2, 3, 4, 5], vec![4, 3], vec![1, 1, 1, 7]] {
             let (x, g) = (tensor(&shape, 1), tensor(&shape, 2));
-            let (scale, shift) = (tensor(&[shape[1]], 3), tensor(&[shape[1]], 4));
+            let scale = tensor(&[shape[1]], 3);
             check("sums", std::slice::from_ref(&x), &|t| apply1(ChannelSum, &t[0]));
             check("repetition", std::slice::from_ref(&scale), &|t| apply1(ChannelFill(shape.clone()), &t[0]));
             check("scalar product", &[x.clone(), g], &|t| apply2(ChannelDot, &t[0], &t[1]));
-            check("scale", &[x.clone(), scale.clone()], &|t| apply2(ChannelScale, &t[0], &t[1]));
-            let args = [x, scale, shift];
-            for activation in [Activation::Identity, LEAKY, RELU] {
-                check("affine", &args, &|t| apply3(ChannelAffine(activation), &t[0], &t[1], &t[2]));
-            }
+            check("scale", &[x, scale], &|t| apply2(ChannelScale, &t[0], &t[1]));
         }
     }
 
@@ -240,12 +198,11 @@ mod tests {
     fn kernels_agree_with_the_framework() {
         for shape in [vec![2, 3, 4, 5], vec![4, 3], vec![3, 5, 80, 90]] {
             let (x, g) = (tensor(&shape, 1), tensor(&shape, 2));
-            let (scale, shift) = (tensor(&[shape[1]], 3), tensor(&[shape[1]], 4));
+            let scale = tensor(&[shape[1]], 3);
             agrees(&ChannelSum, [&x]);
             agrees(&ChannelFill(shape), [&scale]);
             agrees(&ChannelDot, [&x, &g]);
             agrees(&ChannelScale, [&x, &scale]);
-            agrees(&ChannelAffine(RELU), [&x, &scale, &shift]);
         }
     }
 }
