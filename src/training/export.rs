@@ -78,6 +78,10 @@ fn schedule_line(spec: &RunSpec) -> String {
         Augment::Translate => parts.push("shifts of reals and samples".to_owned()),
         Augment::TranslateTone => parts.push("shifts, brightness and contrast of reals and samples".to_owned()),
     }
+    if let Some(anchor) = spec.anchor {
+        let text = "not the paper's: generator tied to the train fold's principal components";
+        parts.push(format!("{text}, alone for {} kimg, then with weight {}", anchor.alone_kimg, anchor.weight));
+    }
     if spec.data.balanced {
         parts.push("findings drawn equally often".to_owned());
     }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use candle_core::Device;
 
 use super::TrainingError;
+use super::anchor::Codes;
 use super::events::{Event, Figures, Log};
 use super::reals::{Draw, RadiographSource};
 use super::run_folder::{Request, RunFolder, RunResult};
@@ -156,6 +157,10 @@ impl<'a> Run<'a> {
         })
     }
 
+    fn unusable(&self, problem: String) -> TrainingError {
+        TrainingError::Cohort { path: self.spec.cohort.clone(), problem }
+    }
+
     fn tell(&mut self, event: &Event) -> Result<(), TrainingError> {
         self.log.append(event)?;
         (self.watch)(event);
@@ -168,6 +173,10 @@ impl<'a> Run<'a> {
         let total = self.spec.schedule.total();
         progress.set_total(total.saturating_sub(state.position.shown));
         let mut draw = Draw::new(self.source, self.spec.seed, self.spec.data.balanced);
+        if self.spec.anchor.is_some() {
+            let codes = Codes::of(self.source, state.architecture.latent, self.spec.seed);
+            draw.codes = Some(codes.map_err(|problem| self.unusable(problem))?);
+        }
         let mut pace = Pace::new(state.position.shown);
         let record = self.spec.record;
         let every = |kimg: f64| ((kimg * 1000.0) as u64).max(1);
