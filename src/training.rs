@@ -8,6 +8,7 @@
 pub mod anchor;
 pub mod augment;
 pub mod checkpoint;
+pub mod classifier;
 pub mod events;
 pub mod export;
 pub mod losses;
