@@ -19,3 +19,8 @@ pub mod generator;
 pub mod encoder;
 pub mod neighbour;
 pub mod training;
+
+pub mod cli;
+
+/// Version and, where it was built from a repository, git revision.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");

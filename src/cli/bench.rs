@@ -64,9 +64,9 @@ pub fn run(args: &BenchArgs) -> anyhow::Result<()> {
     let pack = args.cohort.as_deref().map(Pack::open).transpose()?;
     let search = match &pack {
         Some(pack) => {
-            let identity = &pack.header().identity;
-            let path = encoder::library::find_for(identity).context("no encoder at hand was trained on that cohort")?;
-            let encoder = Encoder::load(&path)?;
+            let header = pack.header();
+            let encoder = encoder::library::for_cohort(&header.name, header.meaning)?;
+            let encoder = encoder.context("no encoder for such images is at hand")?;
             let index = Index::open_or_build(pack, &encoder, &Progress::new())?;
             Some((encoder, index))
         }

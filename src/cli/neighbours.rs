@@ -8,7 +8,7 @@ use clap::Args;
 use super::sample::RecipeArgs;
 use super::waiting::watched;
 use crate::cohort::Pack;
-use crate::encoder::{self, Encoder};
+use crate::encoder;
 use crate::neighbour::{Index, pixel_rms};
 
 /// Words of the verb.
@@ -39,10 +39,9 @@ pub fn run(args: &NeighboursArgs) -> anyhow::Result<()> {
         card.training.cohort,
         args.cohort.display(),
     );
-    let path = encoder::library::find_for(&header.identity).with_context(|| {
+    let encoder = encoder::library::for_cohort(&header.name, header.meaning)?.with_context(|| {
         format!("no encoder for {} is on this machine; \"negatoscope encoder train\" makes one", header.name)
     })?;
-    let encoder = Encoder::load(&path)?;
     let index = watched("indexing", |progress| Index::open_or_build(&pack, &encoder, progress))?;
     let samples = generator.render_batch(&recipes)?;
     let found = index.nearest_batch(&encoder.features(&samples)?, usize::from(args.k));

@@ -9,9 +9,8 @@ use anyhow::Context;
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
-use crate::encoder::{self, Encoder};
+use crate::encoder;
 use crate::generator::{Generator, Recipe, library};
-use crate::neighbour::cosine_distance;
 use crate::store;
 
 /// The known answers that ship with the program.
@@ -89,17 +88,22 @@ fn answer(path: &std::path::Path) -> anyhow::Result<Answer> {
     let step = side / 8;
     let grid = (0..64).map(|i| ((i % 8) * step + step / 2, (i / 8) * step + step / 2));
     let pixels = grid.filter_map(|(x, y)| samples[0].at(x, y)).collect();
-    let encoder = match encoder::library::find_for(&generator.card().training.cohort_hash) {
-        Some(path) => {
-            let encoder = Encoder::load(&path)?;
+    let card = generator.card();
+    let encoder = match encoder::library::for_cohort(&card.training.cohort, card.meaning)? {
+        Some(encoder) => {
             let features = encoder.features(&samples)?;
             let (a, b) = features.split_at(encoder.dim());
             Some((encoder.hash().to_owned(), cosine_distance(a, b)))
         }
         None => None,
     };
-    let card = generator.card();
     Ok(Answer { model: card.name.clone(), hash: generator.hash().to_owned(), recipe: recipe.to_string(), pixels, encoder })
+}
+
+/// 1 − cosine of the angle between two feature vectors.
+fn cosine_distance(a: &[f32], b: &[f32]) -> f32 {
+    let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(x, y)| f64::from(x * y)).sum::<f64>();
+    (1.0 - dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()) as f32
 }
 
 fn check(known: &Answer) -> Check {
