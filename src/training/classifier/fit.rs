@@ -92,12 +92,12 @@ pub fn fit(
     let mut moves = random::stream(spec.seed, "augmentation of images");
     let batch = spec.batch.clamp(1, train.len());
     let steps = (spec.epoch_images.min(train.len()) / batch).max(1);
-    progress.set_total(spec.epochs as u64);
+    progress.set_total(spec.epochs.max(1) as u64);
 
     let mut fitted = Fitted { tensors: network.to_tensors()?, epochs: Vec::new(), best: 0 };
     let mut best = f64::NEG_INFINITY;
     let (mut since_best, mut since_fall) = (0, 0);
-    for number in 0..spec.epochs {
+    for number in 0..spec.epochs.max(1) {
         let mut sum = 0.0;
         for _ in 0..steps {
             progress.check()?;
