@@ -179,8 +179,8 @@ fn open(path: &Path) -> Result<Rc<Opened>, ReadError> {
 fn parse(path: &Path, bytes: &[u8]) -> Result<Opened, ReadError> {
     let bones = examine(path, bytes, bytes.len() as u64)?.map_err(|()| bad(path, "ends before its pixels"))?;
     let object = guarded(path, || {
-        // The preamble was seen by the walk.
-        let object = OpenFileOptions::new().from_reader(Cursor::new(&bytes[128..]));
+        // The preamble was seen by the walk. What follows the pixels was not, and is not read.
+        let object = OpenFileOptions::new().read_to(tags::PIXEL_DATA).from_reader(Cursor::new(&bytes[128..]));
         object.map_err(|error| format!("cannot be read ({error})"))
     })?;
     Ok(Opened { path: path.to_path_buf(), object, bones, hash: Sha256::digest(bytes).into() })
