@@ -472,3 +472,6 @@ fn map(folder: &Path, name: &str, header: &Header, expected: usize) -> Result<Op
     let map = unsafe { Mmap::map(&file) }.map_err(PackError::io(&path))?;
     Ok(Some(map))
 }
+
+#[cfg(test)]
+mod tests;

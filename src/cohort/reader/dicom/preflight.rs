@@ -187,7 +187,7 @@ impl Walk<'_> {
         while end.map_or((self.at as u64) < self.total, |end| self.at < end) {
             let (tag, representation, length) = self.header()?;
             if tag == ITEM_END {
-                return Ok(false);
+                return self.stopped_at(end).map(|()| false);
             }
             if tag == PIXEL_DATA && depth == 0 {
                 self.bones.pixels = true;
@@ -218,7 +218,18 @@ impl Walk<'_> {
                 }
             }
         }
-        Ok(false)
+        self.stopped_at(end).map(|()| false)
+    }
+
+    /// Nothing may reach beyond the item or sequence it lies in: a decoder that goes by the outer length would then read on
+    /// in the middle of something.
+    fn stopped_at(&self, end: Option<usize>) -> Result<(), Stop> {
+        match end {
+            Some(end) if self.at != end => {
+                Err(Stop::Bad(format!("has an element that reaches beyond its item at byte {end}")))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Whether a value of unstated representation is a sequence: it has no length, or begins with an item.
@@ -237,7 +248,7 @@ impl Walk<'_> {
         while end.is_none_or(|end| self.at < end) {
             let (tag, _, length) = self.header()?;
             match tag {
-                SEQUENCE_END => return Ok(()),
+                SEQUENCE_END => return self.stopped_at(end),
                 ITEM if length == UNDEFINED => {
                     self.data_set(None, depth + 1)?;
                 }
@@ -250,7 +261,7 @@ impl Walk<'_> {
                 _ => return Err(Stop::Bad(format!("has element {tag:08X} where a sequence's item should be"))),
             }
         }
-        Ok(())
+        self.stopped_at(end)
     }
 
     /// Native pixels need only lie inside the file; they are not stepped over.
