@@ -146,7 +146,7 @@ impl Pass<'_> {
             }
             Stem::Wide => {
                 let x = self.conv(images, "features.conv0", Conv { stride: 2, padding: 3 })?;
-                ops::max_pool(&self.norm(&x, "features.norm0")?)?
+                ops::max_pool(&self.norm(&x, "features.norm0")?, 3, 2, 1)?
             }
         };
         for (b, &layers) in (1..).zip(&config.blocks) {

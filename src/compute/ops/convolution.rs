@@ -4,7 +4,8 @@
 //! On the CPU each is a product with a matrix of image patches. Work is cut by image in a way that depends on shapes
 //! alone, and sums over images are taken in fixed groups, so that results do not depend on the number of threads.
 
-use super::activation::{ChannelSum, mask};
+use super::activation::{Activation, LEAKY};
+use super::channel::{ChannelSum, bias_for};
 use super::element::{Element, with_scratch};
 use super::matrix::{Matrix, multiply};
 use super::operation::{Operation, View, apply1, apply2, apply3};
@@ -343,7 +344,7 @@ impl Operation<2> for WeightGradient {
 #[derive(Clone, Copy)]
 struct Biased {
     conv: Conv,
-    activate: bool,
+    activation: Activation,
 }
 
 impl Operation<3> for Biased {
@@ -355,20 +356,18 @@ impl Operation<3> for Biased {
         if bias.dims != [s.o] {
             bail!("a bias of shape {:?} meets {} output channels", bias.dims, s.o);
         }
+        let activate = self.activation.function();
         let finish = |channel: usize, y: &mut [T]| {
             let b = bias.numbers[channel];
-            if self.activate {
-                y.iter_mut().for_each(|y| *y = super::activation::leaky(*y + b));
-            } else {
-                y.iter_mut().for_each(|y| *y += b);
+            for y in y {
+                *y = activate(*y + b);
             }
         };
         Ok((forward(x.numbers, weight.numbers, &s, finish), (s.n, s.o, s.ho, s.wo).into()))
     }
 
     fn compose(&self, [x, weight, bias]: [&Tensor; 3]) -> Result<Tensor> {
-        let y = Forward(self.conv).compose([x, weight])?.broadcast_add(&bias.reshape((1, (), 1, 1))?)?;
-        if self.activate { super::activation::Leaky.compose([&y]) } else { Ok(y) }
+        self.activation.compose(&Forward(self.conv).compose([x, weight])?.broadcast_add(&bias_for(bias, 4)?)?)
     }
 
     fn adjoint(
@@ -378,7 +377,7 @@ impl Operation<3> for Biased {
         g: &Tensor,
         wanted: [bool; 3],
     ) -> Result<[Option<Tensor>; 3]> {
-        let g = if self.activate { mask(g, &y.detach())? } else { g.clone() };
+        let g = self.activation.gradient(g, y)?;
         let [x, weight] = Forward(self.conv).adjoint([x, weight], y, &g, [wanted[0], wanted[1]])?;
         Ok([x, weight, when(wanted[2], || apply1(ChannelSum, &g))?])
     }
@@ -484,7 +483,7 @@ pub fn conv2d(x: &Tensor, weight: &Tensor, conv: Conv) -> Result<Tensor> {
 /// # Errors
 /// If the shapes do not fit each other.
 pub fn conv2d_bias(x: &Tensor, weight: &Tensor, bias: &Tensor, conv: Conv) -> Result<Tensor> {
-    apply3(Biased { conv, activate: false }, x, weight, bias)
+    apply3(Biased { conv, activation: Activation::Identity }, x, weight, bias)
 }
 
 /// Convolution, bias `[O]` and leaky ReLU of slope 0.2, in one pass on the CPU.
@@ -492,7 +491,7 @@ pub fn conv2d_bias(x: &Tensor, weight: &Tensor, bias: &Tensor, conv: Conv) -> Re
 /// # Errors
 /// If the shapes do not fit each other.
 pub fn conv2d_bias_leaky_relu(x: &Tensor, weight: &Tensor, bias: &Tensor, conv: Conv) -> Result<Tensor> {
-    apply3(Biased { conv, activate: true }, x, weight, bias)
+    apply3(Biased { conv, activation: LEAKY }, x, weight, bias)
 }
 
 /// Same-size 3×3 convolution followed by means over 2×2 pixels: `[N, C, 2h, 2w]` to `[N, O, h, w]`.
@@ -564,8 +563,8 @@ mod tests {
                 let g = tensor(conv2d(&x, &weight, conv).unwrap().dims(), 3);
                 agrees(&DataGradient::of(conv, &x).unwrap(), [&g, &weight]);
                 agrees(&WeightGradient::of(conv, &weight).unwrap(), [&x, &g]);
-                for activate in [false, true] {
-                    agrees(&Biased { conv, activate }, [&x, &weight, &tensor(&[o], 4)]);
+                for activation in [Activation::Identity, LEAKY] {
+                    agrees(&Biased { conv, activation }, [&x, &weight, &tensor(&[o], 4)]);
                 }
             }
         }
