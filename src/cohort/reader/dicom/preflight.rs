@@ -18,6 +18,12 @@ const IMPLICIT: &str = "1.2.840.10008.1.2";
 const BIG_ENDIAN: &str = "1.2.840.10008.1.2.2";
 const RLE: &str = "1.2.840.10008.1.2.5";
 
+/// PS3.5, 7.1.2: these representations have 16 bits of length, all others two reserved bytes and 32 bits.
+const SHORT: [&[u8; 2]; 21] = [
+    b"AE", b"AS", b"AT", b"CS", b"DA", b"DS", b"DT", b"FL", b"FD", b"IS", b"LO", b"LT", b"PN", b"SH", b"SL", b"SS",
+    b"ST", b"TM", b"UI", b"UL", b"US",
+];
+
 const PIXEL_DATA: u32 = 0x7FE0_0010;
 const ITEM: u32 = 0xFFFE_E000;
 const ITEM_END: u32 = 0xFFFE_E00D;
@@ -151,11 +157,6 @@ impl Walk<'_> {
             return Ok((tag, *b"--", self.long()?));
         }
         let representation = self.take::<2>()?;
-        // PS3.5, 7.1.2: these have 16 bits of length, all others two reserved bytes and 32 bits.
-        const SHORT: [&[u8; 2]; 21] = [
-            b"AE", b"AS", b"AT", b"CS", b"DA", b"DS", b"DT", b"FL", b"FD", b"IS", b"LO", b"LT", b"PN", b"SH", b"SL",
-            b"SS", b"ST", b"TM", b"UI", b"UL", b"US",
-        ];
         let length = if SHORT.contains(&&representation) {
             u32::from(self.word()?)
         } else {
@@ -192,9 +193,9 @@ impl Walk<'_> {
             if tag == PIXEL_DATA && depth == 0 {
                 self.bones.pixels = true;
                 if length == UNDEFINED {
-                    self.fragments(true)?
+                    self.fragments(true)?;
                 } else {
-                    self.pixels_inside(length)?
+                    self.pixels_inside(length)?;
                 }
                 return Ok(true);
             }
