@@ -90,16 +90,22 @@ impl Index {
             return Err(NeighbourError::Empty { cohort: header.name.clone() });
         }
         let held_out = [pack.fold_indices(Fold::Validation), pack.fold_indices(Fold::Test)].concat();
-        let path = cache_path(pack, encoder);
+        // An encoder that has no file yet has no name to cache under.
+        let path = (!encoder.hash().is_empty()).then(|| cache_path(pack, encoder));
         let shape = cache::Shape {
             key: cache_key(pack, encoder),
             dim: encoder.dim(),
             train: films.len(),
             held_out: held_out.len(),
         };
-        let rows = match cache::open(&path, &shape) {
-            Some(rows) => rows,
-            None => build(pack, encoder, (&films, &held_out), (&path, &shape), progress)?,
+        let rows = if let Some(rows) = path.as_deref().and_then(|path| cache::open(path, &shape)) {
+            rows
+        } else {
+            let (train, distances) = build(pack, encoder, &films, &held_out, progress)?;
+            match path {
+                Some(path) => cache::save(&path, &shape, train, distances),
+                None => Rows::Owned(train, distances),
+            }
         };
         let patients: Vec<u32> = films.iter().map(|&film| pack.patient_key(film as usize)).collect();
         let (keys, slots) = dense(&patients);
@@ -207,26 +213,27 @@ fn cache_key(pack: &Pack, encoder: &Encoder) -> String {
     store::hash_bytes(format!("features of {identity}, imported as {fingerprint}, by {hash}").as_bytes())
 }
 
+/// Rows of the train fold, and the held-out distances in ascending order.
 fn build(
     pack: &Pack,
     encoder: &Encoder,
-    (films, held_out): (&[u32], &[u32]),
-    (path, shape): (&std::path::Path, &cache::Shape),
+    films: &[u32],
+    held_out: &[u32],
     progress: &Progress,
-) -> Result<Rows, NeighbourError> {
+) -> Result<(Vec<f32>, Vec<f32>), NeighbourError> {
     progress.set_total((films.len() + 2 * held_out.len()) as u64);
     let train = encode(pack, encoder, films, progress)?;
     let others = encode(pack, encoder, held_out, progress)?;
-    let gallery = Gallery { rows: &train, dim: shape.dim, slots: &[], patients: 0 };
+    let gallery = Gallery { rows: &train, dim: encoder.dim(), slots: &[], patients: 0 };
     let mut distances = Vec::with_capacity(held_out.len());
-    let stride = search::stride(shape.dim);
+    let stride = search::stride(encoder.dim());
     for queries in others.chunks(BATCH * stride) {
         progress.check()?;
         distances.extend(gallery.nearest_distances(queries));
         progress.advance((queries.len() / stride) as u64);
     }
     distances.sort_by(f32::total_cmp);
-    Ok(cache::save(path, shape, train, distances))
+    Ok((train, distances))
 }
 
 /// Normalised, padded rows of features of some films.

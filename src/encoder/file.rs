@@ -17,7 +17,7 @@ pub type Tensors = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
 /// Key of the card in the header; not that of a generator, so that neither is taken for the other.
 const CARD: &str = "encoder_card";
 
-/// Largest file that is read: eight times a DenseNet-121 in full precision.
+/// Largest file that is read: eight times a `DenseNet`-121 in full precision.
 const MAX_BYTES: u64 = 256 << 20;
 
 /// How weights are stored. Norms and biases, few but wide-ranging, are always stored in full.

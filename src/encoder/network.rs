@@ -7,10 +7,10 @@ use crate::compute::ops::{self, Conv};
 use crate::compute::parameters::Parameters;
 use crate::compute::random;
 
-/// Weight of a batch's moments in the running ones; PyTorch's value.
+/// Weight of a batch's moments in the running ones; that of `PyTorch`.
 const MOMENTUM: f32 = 0.1;
 
-/// A DenseNet being trained: variables, and the running moments beside them.
+/// A `DenseNet` being trained: variables, and the running moments beside them.
 pub struct Trainable {
     config: DenseNetConfig,
     parameters: Parameters,

@@ -1,4 +1,4 @@
-//! Batch norm with the rectifier behind it, as DenseNet strings them together: one pass forward, two back.
+//! Batch norm with the rectifier behind it, as `DenseNet` strings them together: one pass forward, two back.
 //!
 //! The two passes back are for the last backward pass, [`super::backward`]; a pass that keeps its graph computes the
 //! same gradient in operations that can be differentiated again.
@@ -11,7 +11,7 @@ use super::operation::{Operation, View, apply1, apply2, apply3};
 use candle_core::{Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
-/// Added to a variance before its root is taken; PyTorch's value.
+/// Added to a variance before its root is taken; the value of `PyTorch`.
 pub const NORM_EPSILON: f64 = 1e-5;
 
 /// Images, channels and pixels of `[N, C, …]`.

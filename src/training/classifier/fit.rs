@@ -45,7 +45,7 @@ impl Fitted {
 /// Draws images in shuffled order, each once before any comes again.
 struct Order {
     rng: ChaCha8Rng,
-    order: Vec<usize>,
+    images: Vec<usize>,
     next: usize,
 }
 
@@ -54,10 +54,10 @@ impl Order {
         (0..n)
             .map(|_| {
                 if self.next == 0 {
-                    self.order.shuffle(&mut self.rng);
+                    self.images.shuffle(&mut self.rng);
                 }
-                let i = self.order[self.next];
-                self.next = (self.next + 1) % self.order.len();
+                let i = self.images[self.next];
+                self.next = (self.next + 1) % self.images.len();
                 i
             })
             .collect()
@@ -88,16 +88,16 @@ pub fn fit(
     let config = AdamConfig { rate: spec.rate, beta1: 0.9, beta2: 0.999, epsilon: 1e-7 };
     let mut adam = Adam::new(network.parameters(), config)?;
     let rng = random::stream(spec.seed, "order of images");
-    let mut order = Order { rng, order: (0..train.len()).collect(), next: 0 };
+    let mut order = Order { rng, images: (0..train.len()).collect(), next: 0 };
     let mut moves = random::stream(spec.seed, "augmentation of images");
     let batch = spec.batch.clamp(1, train.len());
     let steps = (spec.epoch_images.min(train.len()) / batch).max(1);
-    progress.set_total(spec.epochs as u64);
+    progress.set_total(spec.epochs.max(1) as u64);
 
     let mut fitted = Fitted { tensors: network.to_tensors()?, epochs: Vec::new(), best: 0 };
     let mut best = f64::NEG_INFINITY;
     let (mut since_best, mut since_fall) = (0, 0);
-    for number in 0..spec.epochs {
+    for number in 0..spec.epochs.max(1) {
         let mut sum = 0.0;
         for _ in 0..steps {
             progress.check()?;
@@ -215,7 +215,7 @@ mod tests {
 
     #[test]
     fn every_image_comes_once_before_any_comes_again() {
-        let mut order = Order { rng: random::stream(1, "test"), order: (0..7).collect(), next: 0 };
+        let mut order = Order { rng: random::stream(1, "test"), images: (0..7).collect(), next: 0 };
         let taken: Vec<usize> = [5, 5, 4].into_iter().flat_map(|n| order.take(n)).collect();
         for round in taken.chunks(7) {
             let mut round = round.to_vec();
