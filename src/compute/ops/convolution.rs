@@ -134,7 +134,19 @@ fn data_gradient<T: Element>(g: &[T], weight: &[T], s: &Sizes) -> Vec<T> {
     x
 }
 
+/// Writes rows of `columns` numbers, `ld` apart, as columns of a matrix with rows of `rows` numbers.
+fn transpose<T: Element>(from: &[T], ld: usize, rows: usize, columns: usize, to: &mut [T]) {
+    for (row, from) in from.chunks(ld).take(rows).enumerate() {
+        for (column, value) in from[..columns].iter().enumerate() {
+            to[column * rows + row] = *value;
+        }
+    }
+}
+
 /// Gradient of the weight from the gradient `g` of the output.
+///
+/// The product sums over pixels, along which both its factors are stored. Its inner loop wants one of them stored the
+/// other way, so the smaller, `g`, is transposed, and the result comes out as `[patch, O]`.
 fn weight_gradient<T: Element>(x: &[T], g: &[T], s: &Sizes) -> Vec<T> {
     let (k, pixels) = (s.patch(), s.pixels());
     let size = s.o * k;
@@ -151,33 +163,28 @@ fn weight_gradient<T: Element>(x: &[T], g: &[T], s: &Sizes) -> Vec<T> {
             let x = &x[start * s.input()..][..count * s.input()];
             let g = &g[start * s.o * pixels..][..count * s.o * pixels];
             if count == 1 && s.is_pointwise() {
-                let x = Matrix::transposed(x, pixels);
-                multiply((s.o, k, pixels), Matrix::rows(g, pixels), x, &mut sum, k, true);
-            } else if count == 1 {
-                let rows = tile(s);
-                with_scratch(k * rows * s.wo, |patches| {
-                    for top in (0..s.ho).step_by(rows) {
-                        let range = top..(top + rows).min(s.ho);
-                        let columns = range.len() * s.wo;
-                        s.gather(x, range, patches, columns, 0);
-                        let g = Matrix::rows(&g[top * s.wo..], pixels);
-                        multiply((s.o, k, columns), g, Matrix::transposed(patches, columns), &mut sum, k, true);
-                    }
+                with_scratch(s.o * pixels, |turned| {
+                    transpose(g, pixels, s.o, pixels, turned);
+                    let (x, g) = (Matrix::rows(x, pixels), Matrix::rows(turned, s.o));
+                    multiply((k, s.o, pixels), x, g, &mut sum, s.o, true);
                 });
-            } else {
-                let columns = count * pixels;
-                with_scratch((k + s.o) * columns, |scratch| {
-                    let (patches, gathered) = scratch.split_at_mut(k * columns);
-                    for (i, (x, g)) in x.chunks(s.input()).zip(g.chunks(s.o * pixels)).enumerate() {
-                        s.gather(x, 0..s.ho, patches, columns, i * pixels);
-                        for (to, from) in gathered.chunks_mut(columns).zip(g.chunks(pixels)) {
-                            to[i * pixels..][..pixels].copy_from_slice(from);
-                        }
-                    }
-                    let g = Matrix::rows(gathered, columns);
-                    multiply((s.o, k, columns), g, Matrix::transposed(patches, columns), &mut sum, k, true);
-                });
+                continue;
             }
+            let rows = if count == 1 { tile(s) } else { s.ho };
+            with_scratch((k + s.o) * count * rows * s.wo, |scratch| {
+                for top in (0..s.ho).step_by(rows) {
+                    let range = top..(top + rows).min(s.ho);
+                    let tile = range.len() * s.wo;
+                    let columns = count * tile;
+                    let (patches, turned) = scratch.split_at_mut(k * columns);
+                    for (i, (x, g)) in x.chunks(s.input()).zip(g.chunks(s.o * pixels)).enumerate() {
+                        s.gather(x, range.clone(), patches, columns, i * tile);
+                        transpose(&g[top * s.wo..], pixels, s.o, tile, &mut turned[i * tile * s.o..]);
+                    }
+                    let (patches, g) = (Matrix::rows(patches, columns), Matrix::rows(turned, s.o));
+                    multiply((k, s.o, columns), patches, g, &mut sum, s.o, true);
+                }
+            });
         }
         sum
     };
@@ -188,7 +195,9 @@ fn weight_gradient<T: Element>(x: &[T], g: &[T], s: &Sizes) -> Vec<T> {
             *sum += part;
         }
     }
-    sum
+    let mut weight = vec![T::zero(); size];
+    transpose(&sum, s.o, k, s.o, &mut weight);
+    weight
 }
 
 /// Output and input channels exchanged, the kernel turned by half a turn.
