@@ -239,7 +239,7 @@ mod tests {
     fn small() -> (Generator, Recipe, Radiograph) {
         let architecture = testing::architecture(Family::CpdGan, 16, 8, 3, 64, 16);
         let tensors = testing::tensors(&architecture, 1);
-        let generator = Generator::from_parts(testing::card(architecture), tensors, "ab".repeat(32)).unwrap();
+        let generator = Generator::from_parts(testing::card(architecture), tensors, "ab".repeat(32));
         let mut recipe = Recipe::new(generator.id(), 7);
         recipe.set_strength("Finding 1", 0.7);
         let sample = generator.render(&recipe).unwrap();

@@ -1,5 +1,6 @@
 //! The model file of a run: the average of the generator, with its card.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::TrainingError;
@@ -51,7 +52,7 @@ fn card(state: &State, spec: &RunSpec, source: &dyn RadiographSource) -> ModelCa
             seed: spec.seed,
             schedule: schedule_line(spec),
         },
-        metrics: Default::default(),
+        metrics: BTreeMap::new(),
         remarks: Vec::new(),
         licence: facts.licence.clone(),
         citation: facts.citation.clone(),

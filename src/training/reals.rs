@@ -156,6 +156,7 @@ pub fn common_labels(source: &dyn RadiographSource, most: usize) -> Vec<Vec<f32>
     ranked.into_iter().take(most).map(|(_, first)| source.labels(first).to_vec()).collect()
 }
 
+/// A source small enough to train on in a test.
 #[cfg(test)]
 pub mod tests {
     use super::*;
@@ -163,7 +164,14 @@ pub mod tests {
     /// Eight discs and squares of 16 × 16 pixels over two findings.
     pub struct Shapes(TrainFold);
 
+    impl Default for Shapes {
+        fn default() -> Self {
+            Self::new()
+        }
+    }
+
     impl Shapes {
+        /// The eight of them.
         pub fn new() -> Self {
             Self(TrainFold {
                 cohort: "shapes".to_owned(),

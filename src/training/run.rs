@@ -50,7 +50,7 @@ pub fn train(
 pub fn resume(out: &Path, progress: &Progress, watch: &mut dyn FnMut(&Event)) -> Result<Outcome, TrainingError> {
     let (folder, spec) = RunFolder::open(out)?;
     let source = super::pack::PackSource::open(&spec.cohort)?;
-    resume_on(folder, &spec, &source, progress, watch)
+    resume_on(&folder, &spec, &source, progress, watch)
 }
 
 /// [`train`] on any source of radiographs.
@@ -82,7 +82,7 @@ pub fn train_on(
 /// # Errors
 /// As [`train`].
 pub fn resume_on(
-    folder: RunFolder,
+    folder: &RunFolder,
     spec: &RunSpec,
     source: &dyn RadiographSource,
     progress: &Progress,
@@ -91,7 +91,7 @@ pub fn resume_on(
     check(spec, source)?;
     compute::init();
     let labels = source.facts().vocabulary.len();
-    let mut run = Run::new(&folder, spec, source, watch)?;
+    let mut run = Run::new(folder, spec, source, watch)?;
     for path in folder.checkpoints() {
         match checkpoint::read(&path, spec, labels, &Device::Cpu) {
             Ok(state) => return run.go(state, progress),
@@ -359,7 +359,7 @@ mod tests {
                 if cancelled {
                     progress.cancel();
                 }
-                resume_on(folder, &spec, &source, &progress, &mut |_| ()).unwrap()
+                resume_on(&folder, &spec, &source, &progress, &mut |_| ()).unwrap()
             };
             assert!(matches!(again(true), Outcome::Paused(RunResult { step: 4, .. })));
             // A newest checkpoint that is damaged is passed over for the one before it.

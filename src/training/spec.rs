@@ -216,6 +216,12 @@ impl Default for Record {
     }
 }
 
+/// A path as written in a file of `folder`, made absolute.
+fn absolute(folder: &Path, file: &Path) -> PathBuf {
+    let file = folder.join(file);
+    std::path::absolute(&file).unwrap_or(file)
+}
+
 impl RunSpec {
     /// Reads and checks a spec.
     ///
@@ -230,12 +236,8 @@ impl RunSpec {
         let text = std::fs::read_to_string(path).map_err(|e| wrong(format!("cannot be read: {e}")))?;
         let mut spec = Self::parse(&text).map_err(wrong)?;
         let folder = path.parent().unwrap_or(Path::new(""));
-        let anchored = |file: &Path| {
-            let file = folder.join(file);
-            std::path::absolute(&file).unwrap_or(file)
-        };
-        spec.cohort = anchored(&spec.cohort);
-        spec.start_from = spec.start_from.as_deref().map(anchored);
+        spec.cohort = absolute(folder, &spec.cohort);
+        spec.start_from = spec.start_from.as_deref().map(|file| absolute(folder, file));
         Ok(spec)
     }
 
