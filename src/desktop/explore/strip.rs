@@ -1,0 +1,180 @@
+//! The neighbour strip: the real films nearest to the sample, how near that is, and where the sample falls.
+
+use eframe::egui::{RichText, ScrollArea, Stroke, Ui, vec2};
+
+use super::{Explore, cohort_states};
+use crate::desktop::action::Actions;
+use crate::desktop::neighbour_worker::Verdict;
+use crate::desktop::reference::{Near, Reference};
+use crate::desktop::session::{Cohort, Session};
+use crate::desktop::theme::{self, Colors};
+use crate::desktop::widgets::{Icon, Thumbnail, caption, grouped, number, percentile_bar, section};
+use crate::radiograph::Meaning;
+
+/// Below this percentile a sample lies nearer to a training patient than almost any unseen patient does.
+const TOO_NEAR: f32 = 1.0;
+
+/// Draws the strip, or what to do so that there is one.
+pub fn show(ui: &mut Ui, view: &Explore, session: &Session, actions: &mut Actions) {
+    match session.cohort() {
+        Cohort::Ready { reference, histogram } => {
+            let phantom = reference.is_phantom();
+            let title = if phantom { "Nearest phantoms" } else { "Nearest real radiographs" };
+            section(ui, title, |ui| cohort_states::cohort_menu(ui, reference, actions));
+            let foot = 190.0;
+            let list = (ui.available_height() - foot).max(120.0);
+            let verdict = session.verdict();
+            ScrollArea::vertical().max_height(list).min_scrolled_height(list).show(ui, |ui| {
+                ui.spacing_mut().item_spacing.y = 12.0;
+                match verdict.map(|verdict| &verdict.nears) {
+                    Some(Ok(nears)) => {
+                        for near in nears {
+                            neighbour(ui, view, session, near, phantom);
+                        }
+                    }
+                    Some(Err(reason)) => failed(ui, reason),
+                    None => {
+                        caption(ui, "Comparing…");
+                    }
+                }
+            });
+            ui.add_space(8.0);
+            where_it_falls(ui, reference, histogram, verdict);
+        }
+        other => cohort_states::show(ui, other, session, actions),
+    }
+}
+
+fn failed(ui: &mut Ui, reason: &str) {
+    let danger = theme::colors(ui).danger;
+    ui.horizontal_top(|ui| {
+        let (rect, _) = ui.allocate_exact_size(vec2(16.0, 16.0), eframe::egui::Sense::hover());
+        Icon::Warning.paint(ui.painter(), rect.center(), 14.0, danger);
+        ui.label(reason);
+    });
+}
+
+fn neighbour(ui: &mut Ui, view: &Explore, session: &Session, near: &Near, phantom: bool) {
+    let colors = theme::colors(ui);
+    let accent = colors.reference(phantom);
+    let side = if ui.available_width() < 230.0 { 80.0 } else { 104.0 };
+    ui.horizontal_top(|ui| {
+        ui.spacing_mut().item_spacing = vec2(12.0, 2.0);
+        let name = format!("{} {}", if phantom { "Phantom" } else { "Patient" }, near.patient);
+        let thumbnail = Thumbnail {
+            film: Some(&near.film),
+            look: view.look(session),
+            size: vec2(side, side),
+            frame: Stroke::new(1.0, theme::tint(accent, colors.panel, 0.7)),
+            name: &name,
+            clickable: false,
+        };
+        let (width, height) = (near.film.size()[0], near.film.size()[1]);
+        thumbnail.show(ui).on_hover_text(format!("{name}\n{} × {} pixels, film {} of the cohort", width, height, near.item));
+        ui.vertical(|ui| {
+            let too_near = near.percentile < TOO_NEAR;
+            ui.horizontal(|ui| {
+                ui.spacing_mut().item_spacing.x = 5.0;
+                let figure = RichText::new(number(near.distance, 3)).font(theme::medium(theme::TEXT)).color(accent);
+                ui.label(figure).on_hover_text("1 − cosine of the two images' features: 0 is the same, 1 unrelated.");
+                ui.label(RichText::new("cosine").color(colors.dim));
+                if too_near {
+                    let (rect, _) = ui.allocate_exact_size(vec2(14.0, 14.0), eframe::egui::Sense::hover());
+                    Icon::Warning.paint(ui.painter(), rect.center(), 13.0, colors.danger);
+                    ui.label(RichText::new("Too near").font(theme::medium(theme::TEXT)).color(colors.danger));
+                }
+            });
+            percentile_bar(ui, near.percentile, phantom);
+            ui.label(sentence(near.percentile, phantom, too_near, &colors)).on_hover_text(
+                "Among patients the generator never saw: the share whose own nearest training patient is further away \
+                 than this one is from the sample.",
+            );
+            ui.add_space(2.0);
+            ui.label(RichText::new(&name).font(theme::caption()).color(colors.text));
+            let findings =
+                if near.findings.is_empty() { "no finding".to_owned() } else { near.findings.join(", ") };
+            let about = if near.about.is_empty() { findings } else { format!("{} · {findings}", near.about) };
+            caption(ui, about);
+            let meaning = near.film.image().meaning();
+            let mut more = Vec::new();
+            if let Some(rms) = near.pixel_rms {
+                more.push(rms_text(rms, meaning));
+            }
+            match near.more_films {
+                0 => {}
+                1 => more.push("+1 more film".to_owned()),
+                n => more.push(format!("+{n} more films")),
+            }
+            if !more.is_empty() {
+                caption(ui, more.join(" · ")).on_hover_text(
+                    "Root mean square of the pixel differences, as a second opinion; and further films of this patient \
+                     among the nearest.",
+                );
+            }
+        });
+    });
+}
+
+fn rms_text(rms: f32, meaning: Meaning) -> String {
+    match meaning {
+        Meaning::Density => format!("pixel RMS {rms:.3}"),
+        Meaning::Hounsfield => format!("pixel RMS {rms:.1} HU"),
+    }
+}
+
+/// The percentile in words.
+fn sentence(percentile: f32, phantom: bool, too_near: bool, colors: &Colors) -> RichText {
+    let share = (100.0 - percentile).clamp(0.0, 100.0);
+    let who = if phantom { "unseen phantoms" } else { "unseen patients" };
+    let text = format!("nearer than {} % of {who}", share_text(share));
+    let ink = if too_near { colors.danger } else { colors.text };
+    RichText::new(text).font(theme::caption()).color(ink)
+}
+
+/// A share with one decimal, and never "100.0" while it is less.
+fn share_text(share: f32) -> String {
+    if share < 100.0 && share > 99.9 { "over 99.9".to_owned() } else { format!("{share:.1}") }
+}
+
+fn where_it_falls(
+    ui: &mut Ui,
+    reference: &Reference,
+    histogram: &crate::desktop::widgets::Histogram,
+    verdict: Option<&Verdict>,
+) {
+    let colors = theme::colors(ui);
+    let phantom = reference.is_phantom();
+    section(ui, "Where this sample falls", |_| ());
+    let nearest = verdict.and_then(|v| v.nears.as_ref().ok()?.first().map(|near| near.distance));
+    histogram.show(ui, 96.0, nearest, colors.reference(phantom), colors.synthetic);
+    let count = reference.held_out().len();
+    let (who, color) = if phantom { ("phantoms", "Lilac") } else { ("patients", "Cyan") };
+    caption(
+        ui,
+        format!(
+            "{color}: distance of N = {} unseen {who} to their nearest training {}. Amber: this sample. Research and \
+             teaching, not for diagnosis.",
+            grouped(count as u64),
+            who.trim_end_matches('s'),
+        ),
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_share_never_claims_all_while_it_is_less() {
+        assert_eq!(share_text(96.94), "96.9");
+        assert_eq!(share_text(99.96), "over 99.9");
+        assert_eq!(share_text(100.0), "100.0");
+    }
+
+    #[test]
+    fn too_near_is_said_in_red_and_otherwise_not() {
+        let colors = Colors::on_film();
+        assert!(sentence(0.4, false, true, &colors).text().contains("99.6 % of unseen patients"));
+        assert!(sentence(3.1, true, false, &colors).text().contains("96.9 % of unseen phantoms"));
+    }
+}
