@@ -1,0 +1,71 @@
+//! The closed set of differentiable operations.
+//!
+//! In: candle tensors, `f32` or `f64`. Out: tensors whose gradients of first and second order are right. Each operation
+//! is a kernel for the CPU, a composition of framework operations for every other device, and an adjoint that is
+//! itself written in operations of this set, so that gradients of any order exist.
+//!
+//! Call [`init`] before the first backward pass of the program.
+
+mod activation;
+mod batch_norm;
+#[cfg(test)]
+mod check;
+mod convolution;
+mod element;
+mod gradient;
+mod logistic;
+mod loss;
+mod matrix;
+mod max_pool;
+mod norm;
+mod operation;
+mod patches;
+mod resample;
+
+pub use activation::{SLOPE, bias_leaky_relu, leaky_relu};
+pub use batch_norm::{NORM_EPSILON, batch_norm_relu, fixed_norm_relu};
+pub use convolution::{Conv, conv_down, conv_up, conv2d, conv2d_bias, conv2d_bias_leaky_relu};
+pub use gradient::{backward, input_gradient, without_weight_gradients};
+pub use logistic::bce_with_logits;
+pub use loss::{log_softmax, softmax, softmax_cross_entropy};
+pub use max_pool::max_pool;
+pub use norm::{minibatch_stddev, pixel_norm};
+pub use resample::{avg2, sum2, up2};
+
+use std::sync::Once;
+
+/// The environment variable by which the framework is told to keep the graph of a backward pass.
+const KEEP_GRAPH: &str = "CANDLE_GRAD_DO_NOT_DETACH";
+
+/// Prepares this process for gradients of second order. Call it first thing in `main` and in every test that
+/// differentiates; further calls do nothing.
+///
+/// The framework reads its switch once for each thread, at that thread's first backward pass.
+///
+/// # Panics
+/// If this thread has already run a backward pass without the switch: second-order gradients would be silently wrong.
+pub fn init() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        if std::env::var_os(KEEP_GRAPH).is_none() {
+            // SAFETY: called before the program starts its threads, as documented; inside the test harness the other
+            // threads read their environment only through the standard library, whose lock `set_var` takes.
+            unsafe { std::env::set_var(KEEP_GRAPH, "1") };
+        }
+    });
+    assert!(second_order_works(), "compute::ops::init must run before the first backward pass of this thread");
+}
+
+/// Whether (x³)″ at 2 is 12 on this thread.
+fn second_order_works() -> bool {
+    let second = || -> candle_core::Result<f64> {
+        let x = candle_core::Var::new(2f64, &candle_core::Device::Cpu)?;
+        let y = (x.sqr()? * x.as_tensor())?;
+        let first = y.backward()?.remove(&x).unwrap_or_else(|| y.clone());
+        match first.backward()?.get(&x) {
+            Some(second) => second.to_scalar(),
+            None => Ok(0.0),
+        }
+    };
+    second().is_ok_and(|value| (value - 12.0).abs() < 1e-9)
+}

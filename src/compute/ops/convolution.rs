@@ -1,0 +1,624 @@
+//! Convolution, its data gradient and its weight gradient: three bilinear operations, each differentiated by the
+//! other two, so that every order of derivative stays among them.
+//!
+//! On the CPU each is a product with a matrix of image patches. Work is cut by image in a way that depends on shapes
+//! alone, and sums over images are taken in fixed groups, so that results do not depend on the number of threads.
+
+use super::activation::{ChannelSum, mask};
+use super::element::{Element, with_scratch};
+use super::matrix::{Matrix, multiply};
+use super::operation::{Operation, View, apply1, apply2, apply3};
+use super::patches::Sizes;
+use super::resample::{avg2, up2};
+use candle_core::{Result, Shape, Tensor, bail};
+use rayon::prelude::*;
+
+/// How a convolution moves over the image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Conv {
+    /// Distance in pixels between neighbouring positions, at least 1.
+    pub stride: usize,
+    /// Rows and columns of zeros added on every side.
+    pub padding: usize,
+}
+
+impl Conv {
+    /// Stride 1, no padding: for 1×1 kernels.
+    pub const PLAIN: Self = Self { stride: 1, padding: 0 };
+    /// Stride 1, padding 1: a 3×3 kernel keeps the size.
+    pub const SAME: Self = Self { stride: 1, padding: 1 };
+
+    /// Sizes of the convolution of an input with a weight.
+    fn sizes(self, x: [usize; 4], weight: [usize; 4]) -> Result<Sizes> {
+        let ([n, c, h, w], [o, wc, kh, kw]) = (x, weight);
+        if c != wc {
+            bail!("a weight for {wc} channels meets an input of {c}");
+        }
+        let out = |size: usize, kernel: usize| match (size + 2 * self.padding).checked_sub(kernel) {
+            Some(room) if self.stride > 0 && kernel > 0 => Ok(room / self.stride + 1),
+            _ => bail!("a kernel of {kernel} does not fit {size} pixels with stride and padding {self:?}"),
+        };
+        let (ho, wo) = (out(h, kh)?, out(w, kw)?);
+        Ok(Sizes { n, c, h, w, o, kh, kw, ho, wo, stride: self.stride, padding: (self.padding, self.padding) })
+    }
+}
+
+/// Columns of the patch matrix worked on at a time: few enough for the second-level cache, enough for the product.
+const COLUMNS: usize = 256;
+
+/// Groups of images whose weight gradients are summed separately, then together in order.
+const GROUPS: usize = 8;
+
+/// Images worked on together: more than one where a single image has too few pixels.
+fn block(s: &Sizes, images: usize) -> usize {
+    (COLUMNS / s.pixels().max(1)).clamp(1, images.div_ceil(4).max(1))
+}
+
+/// Rows of the output worked on at a time.
+fn tile(s: &Sizes) -> usize {
+    (COLUMNS / s.wo.max(1)).clamp(1, s.ho.max(1))
+}
+
+/// Convolution of `x` with `weight`; `finish` is given each channel of each image (number of the channel, pixels).
+fn forward<T: Element>(x: &[T], weight: &[T], s: &Sizes, finish: impl Fn(usize, &mut [T]) + Sync) -> Vec<T> {
+    let (k, pixels) = (s.patch(), s.pixels());
+    let mut y = vec![T::zero(); s.n * s.o * pixels];
+    if y.is_empty() {
+        return y;
+    }
+    let images = block(s, s.n);
+    let weight = Matrix::rows(weight, k);
+    y.par_chunks_mut(images * s.o * pixels).zip(x.par_chunks(images * s.input())).for_each(|(y, x)| {
+        let count = y.len() / (s.o * pixels);
+        if count == 1 && s.is_pointwise() {
+            multiply((s.o, pixels, k), weight, Matrix::rows(x, pixels), y, pixels, false);
+        } else if count == 1 {
+            let rows = tile(s);
+            with_scratch(k * rows * s.wo, |patches| {
+                for top in (0..s.ho).step_by(rows) {
+                    let range = top..(top + rows).min(s.ho);
+                    let columns = range.len() * s.wo;
+                    s.gather(x, range, patches, columns, 0);
+                    let patches = Matrix::rows(patches, columns);
+                    multiply((s.o, columns, k), weight, patches, &mut y[top * s.wo..], pixels, false);
+                }
+            });
+        } else {
+            let columns = count * pixels;
+            with_scratch((k + s.o) * columns, |scratch| {
+                let (patches, out) = scratch.split_at_mut(k * columns);
+                for (i, x) in x.chunks(s.input()).enumerate() {
+                    s.gather(x, 0..s.ho, patches, columns, i * pixels);
+                }
+                multiply((s.o, columns, k), weight, Matrix::rows(patches, columns), out, columns, false);
+                for (i, y) in y.chunks_mut(s.o * pixels).enumerate() {
+                    for (y, out) in y.chunks_mut(pixels).zip(out.chunks(columns)) {
+                        y.copy_from_slice(&out[i * pixels..][..pixels]);
+                    }
+                }
+            });
+        }
+        for (channel, y) in y.chunks_mut(pixels).enumerate() {
+            finish(channel % s.o, y);
+        }
+    });
+    y
+}
+
+/// Gradient of the input from the gradient `g` of the output.
+fn data_gradient<T: Element>(g: &[T], weight: &[T], s: &Sizes) -> Vec<T> {
+    if s.stride == 1 && s.padding.0 < s.kh && s.padding.1 < s.kw {
+        let padding = (s.kh - 1 - s.padding.0, s.kw - 1 - s.padding.1);
+        let turned = Sizes { c: s.o, h: s.ho, w: s.wo, o: s.c, ho: s.h, wo: s.w, padding, ..*s };
+        let weight = turn(weight, [s.o, s.c, s.kh, s.kw]);
+        return forward(g, &weight, &turned, |_, _| {});
+    }
+    let (k, pixels) = (s.patch(), s.pixels());
+    let mut x = vec![T::zero(); s.n * s.input()];
+    if x.is_empty() || pixels == 0 || s.o == 0 {
+        return x;
+    }
+    let rows = tile(s);
+    x.par_chunks_mut(s.input()).zip(g.par_chunks(s.o * pixels)).for_each(|(x, g)| {
+        with_scratch(k * rows * s.wo, |patches| {
+            for top in (0..s.ho).step_by(rows) {
+                let range = top..(top + rows).min(s.ho);
+                let columns = range.len() * s.wo;
+                let g = Matrix::rows(&g[top * s.wo..], pixels);
+                multiply((k, columns, s.o), Matrix::transposed(weight, k), g, patches, columns, false);
+                s.scatter(patches, range, columns, x);
+            }
+        });
+    });
+    x
+}
+
+/// Gradient of the weight from the gradient `g` of the output.
+fn weight_gradient<T: Element>(x: &[T], g: &[T], s: &Sizes) -> Vec<T> {
+    let (k, pixels) = (s.patch(), s.pixels());
+    let size = s.o * k;
+    let groups = s.n.min(GROUPS);
+    if size == 0 || pixels == 0 || groups == 0 {
+        return vec![T::zero(); size];
+    }
+    let partial = |group: usize| {
+        let (first, end) = (group * s.n / groups, (group + 1) * s.n / groups);
+        let mut sum = vec![T::zero(); size];
+        let images = block(s, s.n).min(end - first);
+        for start in (first..end).step_by(images) {
+            let count = images.min(end - start);
+            let x = &x[start * s.input()..][..count * s.input()];
+            let g = &g[start * s.o * pixels..][..count * s.o * pixels];
+            if count == 1 && s.is_pointwise() {
+                let x = Matrix::transposed(x, pixels);
+                multiply((s.o, k, pixels), Matrix::rows(g, pixels), x, &mut sum, k, true);
+            } else if count == 1 {
+                let rows = tile(s);
+                with_scratch(k * rows * s.wo, |patches| {
+                    for top in (0..s.ho).step_by(rows) {
+                        let range = top..(top + rows).min(s.ho);
+                        let columns = range.len() * s.wo;
+                        s.gather(x, range, patches, columns, 0);
+                        let g = Matrix::rows(&g[top * s.wo..], pixels);
+                        multiply((s.o, k, columns), g, Matrix::transposed(patches, columns), &mut sum, k, true);
+                    }
+                });
+            } else {
+                let columns = count * pixels;
+                with_scratch((k + s.o) * columns, |scratch| {
+                    let (patches, gathered) = scratch.split_at_mut(k * columns);
+                    for (i, (x, g)) in x.chunks(s.input()).zip(g.chunks(s.o * pixels)).enumerate() {
+                        s.gather(x, 0..s.ho, patches, columns, i * pixels);
+                        for (to, from) in gathered.chunks_mut(columns).zip(g.chunks(pixels)) {
+                            to[i * pixels..][..pixels].copy_from_slice(from);
+                        }
+                    }
+                    let g = Matrix::rows(gathered, columns);
+                    multiply((s.o, k, columns), g, Matrix::transposed(patches, columns), &mut sum, k, true);
+                });
+            }
+        }
+        sum
+    };
+    let mut partials = (0..groups).into_par_iter().map(partial).collect::<Vec<_>>().into_iter();
+    let mut sum = partials.next().unwrap_or_default();
+    for partial in partials {
+        for (sum, part) in sum.iter_mut().zip(partial) {
+            *sum += part;
+        }
+    }
+    sum
+}
+
+/// Output and input channels exchanged, the kernel turned by half a turn.
+fn turn<T: Element>(weight: &[T], [o, c, kh, kw]: [usize; 4]) -> Vec<T> {
+    let area = kh * kw;
+    let mut out = vec![T::zero(); weight.len()];
+    for i in 0..o {
+        for j in 0..c {
+            let (from, to) = ((i * c + j) * area, (j * o + i) * area);
+            for p in 0..area {
+                out[to + area - 1 - p] = weight[from + p];
+            }
+        }
+    }
+    out
+}
+
+#[derive(Clone, Copy)]
+struct Forward(Conv);
+
+#[derive(Clone, Copy)]
+struct DataGradient {
+    conv: Conv,
+    height: usize,
+    width: usize,
+}
+
+#[derive(Clone, Copy)]
+struct WeightGradient {
+    conv: Conv,
+    height: usize,
+    width: usize,
+}
+
+impl WeightGradient {
+    fn of(conv: Conv, weight: &Tensor) -> Result<Self> {
+        let (_, _, height, width) = weight.dims4()?;
+        Ok(Self { conv, height, width })
+    }
+}
+
+impl DataGradient {
+    fn of(conv: Conv, x: &Tensor) -> Result<Self> {
+        let (_, _, height, width) = x.dims4()?;
+        Ok(Self { conv, height, width })
+    }
+}
+
+/// `value()`, if wanted.
+fn when(wanted: bool, value: impl FnOnce() -> Result<Tensor>) -> Result<Option<Tensor>> {
+    if wanted { value().map(Some) } else { Ok(None) }
+}
+
+impl Operation<2> for Forward {
+    const NAME: &'static str = "conv2d";
+    const WEIGHTS: [bool; 2] = [false, true];
+
+    fn kernel<T: Element>(&self, [x, weight]: [View<T>; 2]) -> Result<(Vec<T>, Shape)> {
+        let s = self.0.sizes(x.dims4()?, weight.dims4()?)?;
+        Ok((forward(x.numbers, weight.numbers, &s, |_, _| {}), (s.n, s.o, s.ho, s.wo).into()))
+    }
+
+    fn compose(&self, [x, weight]: [&Tensor; 2]) -> Result<Tensor> {
+        x.conv2d(weight, self.0.padding, self.0.stride, 1, 1)
+    }
+
+    fn adjoint(
+        &self,
+        [x, weight]: [&Tensor; 2],
+        _: &Tensor,
+        g: &Tensor,
+        wanted: [bool; 2],
+    ) -> Result<[Option<Tensor>; 2]> {
+        Ok([
+            when(wanted[0], || apply2(DataGradient::of(self.0, x)?, g, weight))?,
+            when(wanted[1], || apply2(WeightGradient::of(self.0, weight)?, x, g))?,
+        ])
+    }
+}
+
+impl Operation<2> for DataGradient {
+    const NAME: &'static str = "data gradient of conv2d";
+    const WEIGHTS: [bool; 2] = [false, true];
+
+    fn kernel<T: Element>(&self, [g, weight]: [View<T>; 2]) -> Result<(Vec<T>, Shape)> {
+        let [n, o, ho, wo] = g.dims4()?;
+        let [wo_channels, c, kh, kw] = weight.dims4()?;
+        let s = self.conv.sizes([n, c, self.height, self.width], [wo_channels, c, kh, kw])?;
+        if [s.o, s.ho, s.wo] != [o, ho, wo] {
+            bail!("a gradient of shape {:?} does not belong to the output {:?}", g.dims, [n, s.o, s.ho, s.wo]);
+        }
+        Ok((data_gradient(g.numbers, weight.numbers, &s), (n, c, self.height, self.width).into()))
+    }
+
+    fn compose(&self, [g, weight]: [&Tensor; 2]) -> Result<Tensor> {
+        let Conv { stride, padding } = self.conv;
+        let (_, _, kh, kw) = weight.dims4()?;
+        let (_, _, ho, wo) = g.dims4()?;
+        if stride == 1 && kh == kw && padding < kh {
+            // The framework's transposed convolution is a plain loop; an ordinary convolution is a matrix product.
+            let turned = Turn.compose([weight])?.contiguous()?;
+            return g.conv2d(&turned, kh - 1 - padding, 1, 1, 1);
+        }
+        let short = |size: usize, out: usize, kernel: usize| size + 2 * padding - ((out - 1) * stride + kernel);
+        let more = short(self.height, ho, kh).max(short(self.width, wo, kw));
+        let x = g.conv_transpose2d(weight, padding, more, stride, 1)?;
+        x.narrow(2, 0, self.height)?.narrow(3, 0, self.width)
+    }
+
+    fn adjoint(
+        &self,
+        [g0, weight]: [&Tensor; 2],
+        _: &Tensor,
+        g: &Tensor,
+        wanted: [bool; 2],
+    ) -> Result<[Option<Tensor>; 2]> {
+        Ok([
+            when(wanted[0], || apply2(Forward(self.conv), g, weight))?,
+            when(wanted[1], || apply2(WeightGradient::of(self.conv, weight)?, g, g0))?,
+        ])
+    }
+}
+
+impl Operation<2> for WeightGradient {
+    const NAME: &'static str = "weight gradient of conv2d";
+    const WEIGHTS: [bool; 2] = [false, false];
+
+    fn kernel<T: Element>(&self, [x, g]: [View<T>; 2]) -> Result<(Vec<T>, Shape)> {
+        let ([n, c, h, w], [gn, o, ho, wo]) = (x.dims4()?, g.dims4()?);
+        let s = self.conv.sizes([n, c, h, w], [o, c, self.height, self.width])?;
+        if [s.n, s.ho, s.wo] != [gn, ho, wo] {
+            bail!("a gradient of shape {:?} does not belong to an input of shape {:?}", g.dims, x.dims);
+        }
+        Ok((weight_gradient(x.numbers, g.numbers, &s), (o, c, self.height, self.width).into()))
+    }
+
+    fn compose(&self, [x, g]: [&Tensor; 2]) -> Result<Tensor> {
+        let Conv { stride, padding } = self.conv;
+        let (x, g) = (x.transpose(0, 1)?.contiguous()?, g.transpose(0, 1)?.contiguous()?);
+        let weight = x.conv2d(&g, padding, 1, stride, 1)?.transpose(0, 1)?;
+        weight.narrow(2, 0, self.height)?.narrow(3, 0, self.width)
+    }
+
+    fn adjoint(&self, [x, g0]: [&Tensor; 2], _: &Tensor, g: &Tensor, wanted: [bool; 2]) -> Result<[Option<Tensor>; 2]> {
+        Ok([
+            when(wanted[0], || apply2(DataGradient::of(self.conv, x)?, g0, g))?,
+            when(wanted[1], || apply2(Forward(self.conv), x, g))?,
+        ])
+    }
+}
+
+/// Convolution, bias and, if asked for, leaky ReLU in one pass over the output.
+#[derive(Clone, Copy)]
+struct Biased {
+    conv: Conv,
+    activate: bool,
+}
+
+impl Operation<3> for Biased {
+    const NAME: &'static str = "conv2d with bias";
+    const WEIGHTS: [bool; 3] = [false, true, true];
+
+    fn kernel<T: Element>(&self, [x, weight, bias]: [View<T>; 3]) -> Result<(Vec<T>, Shape)> {
+        let s = self.conv.sizes(x.dims4()?, weight.dims4()?)?;
+        if bias.dims != [s.o] {
+            bail!("a bias of shape {:?} meets {} output channels", bias.dims, s.o);
+        }
+        let finish = |channel: usize, y: &mut [T]| {
+            let b = bias.numbers[channel];
+            if self.activate {
+                y.iter_mut().for_each(|y| *y = super::activation::leaky(*y + b));
+            } else {
+                y.iter_mut().for_each(|y| *y += b);
+            }
+        };
+        Ok((forward(x.numbers, weight.numbers, &s, finish), (s.n, s.o, s.ho, s.wo).into()))
+    }
+
+    fn compose(&self, [x, weight, bias]: [&Tensor; 3]) -> Result<Tensor> {
+        let y = Forward(self.conv).compose([x, weight])?.broadcast_add(&bias.reshape((1, (), 1, 1))?)?;
+        if self.activate { super::activation::Leaky.compose([&y]) } else { Ok(y) }
+    }
+
+    fn adjoint(
+        &self,
+        [x, weight, _]: [&Tensor; 3],
+        y: &Tensor,
+        g: &Tensor,
+        wanted: [bool; 3],
+    ) -> Result<[Option<Tensor>; 3]> {
+        let g = if self.activate { mask(g, &y.detach())? } else { g.clone() };
+        let [x, weight] = Forward(self.conv).adjoint([x, weight], y, &g, [wanted[0], wanted[1]])?;
+        Ok([x, weight, when(wanted[2], || apply1(ChannelSum, &g))?])
+    }
+}
+
+/// Channels exchanged and kernel turned; its own adjoint.
+#[derive(Clone, Copy)]
+struct Turn;
+
+impl Operation<1> for Turn {
+    const NAME: &'static str = "turned kernel";
+    const WEIGHTS: [bool; 1] = [true];
+
+    fn kernel<T: Element>(&self, [weight]: [View<T>; 1]) -> Result<(Vec<T>, Shape)> {
+        let [o, c, kh, kw] = weight.dims4()?;
+        Ok((turn(weight.numbers, [o, c, kh, kw]), (c, o, kh, kw).into()))
+    }
+
+    fn compose(&self, [weight]: [&Tensor; 1]) -> Result<Tensor> {
+        weight.transpose(0, 1)?.contiguous()?.flip(&[2, 3])
+    }
+
+    fn adjoint(&self, _: [&Tensor; 1], _: &Tensor, g: &Tensor, _: [bool; 1]) -> Result<[Option<Tensor>; 1]> {
+        Ok([Some(apply1(Turn, g)?)])
+    }
+}
+
+/// The kernel k × k spread to (k+1) × (k+1): the sum of its four placements; a convolution with it at stride 2 is the
+/// convolution with the kernel followed by sums over 2×2 pixels.
+#[derive(Clone, Copy)]
+struct Spread;
+
+/// The adjoint of [`Spread`].
+#[derive(Clone, Copy)]
+struct Gather;
+
+impl Operation<1> for Spread {
+    const NAME: &'static str = "spread kernel";
+    const WEIGHTS: [bool; 1] = [true];
+
+    fn kernel<T: Element>(&self, [weight]: [View<T>; 1]) -> Result<(Vec<T>, Shape)> {
+        let [o, c, kh, kw] = weight.dims4()?;
+        let mut out = vec![T::zero(); o * c * (kh + 1) * (kw + 1)];
+        for (out, weight) in out.chunks_mut((kh + 1) * (kw + 1)).zip(weight.numbers.chunks(kh * kw)) {
+            for (i, &value) in weight.iter().enumerate() {
+                let corner = i / kw * (kw + 1) + i % kw;
+                for place in [corner, corner + 1, corner + kw + 1, corner + kw + 2] {
+                    out[place] += value;
+                }
+            }
+        }
+        Ok((out, (o, c, kh + 1, kw + 1).into()))
+    }
+
+    fn compose(&self, [weight]: [&Tensor; 1]) -> Result<Tensor> {
+        let rows = (weight.pad_with_zeros(2, 0, 1)? + weight.pad_with_zeros(2, 1, 0)?)?;
+        rows.pad_with_zeros(3, 0, 1)? + rows.pad_with_zeros(3, 1, 0)?
+    }
+
+    fn adjoint(&self, _: [&Tensor; 1], _: &Tensor, g: &Tensor, _: [bool; 1]) -> Result<[Option<Tensor>; 1]> {
+        Ok([Some(apply1(Gather, g)?)])
+    }
+}
+
+impl Operation<1> for Gather {
+    const NAME: &'static str = "gathered kernel";
+    const WEIGHTS: [bool; 1] = [true];
+
+    fn kernel<T: Element>(&self, [weight]: [View<T>; 1]) -> Result<(Vec<T>, Shape)> {
+        let [o, c, kh, kw] = weight.dims4()?;
+        let (kh, kw) = (kh - 1, kw - 1);
+        let mut out = vec![T::zero(); o * c * kh * kw];
+        for (out, weight) in out.chunks_mut(kh * kw).zip(weight.numbers.chunks((kh + 1) * (kw + 1))) {
+            for (i, out) in out.iter_mut().enumerate() {
+                let corner = i / kw * (kw + 1) + i % kw;
+                *out = weight[corner] + weight[corner + 1] + weight[corner + kw + 1] + weight[corner + kw + 2];
+            }
+        }
+        Ok((out, (o, c, kh, kw).into()))
+    }
+
+    fn compose(&self, [weight]: [&Tensor; 1]) -> Result<Tensor> {
+        let (_, _, kh, kw) = weight.dims4()?;
+        let rows = (weight.narrow(2, 0, kh - 1)? + weight.narrow(2, 1, kh - 1)?)?;
+        rows.narrow(3, 0, kw - 1)? + rows.narrow(3, 1, kw - 1)?
+    }
+
+    fn adjoint(&self, _: [&Tensor; 1], _: &Tensor, g: &Tensor, _: [bool; 1]) -> Result<[Option<Tensor>; 1]> {
+        Ok([Some(apply1(Spread, g)?)])
+    }
+}
+
+/// Convolution (cross-correlation, as everywhere in the field) of `x` `[N, C, H, W]` with `weight` `[O, C, kh, kw]`.
+///
+/// # Errors
+/// If the shapes do not fit each other.
+pub fn conv2d(x: &Tensor, weight: &Tensor, conv: Conv) -> Result<Tensor> {
+    apply2(Forward(conv), x, weight)
+}
+
+/// Convolution and bias `[O]`, in one pass on the CPU.
+///
+/// # Errors
+/// If the shapes do not fit each other.
+pub fn conv2d_bias(x: &Tensor, weight: &Tensor, bias: &Tensor, conv: Conv) -> Result<Tensor> {
+    apply3(Biased { conv, activate: false }, x, weight, bias)
+}
+
+/// Convolution, bias `[O]` and leaky ReLU of slope 0.2, in one pass on the CPU.
+///
+/// # Errors
+/// If the shapes do not fit each other.
+pub fn conv2d_bias_leaky_relu(x: &Tensor, weight: &Tensor, bias: &Tensor, conv: Conv) -> Result<Tensor> {
+    apply3(Biased { conv, activate: true }, x, weight, bias)
+}
+
+/// Same-size 3×3 convolution followed by means over 2×2 pixels: `[N, C, 2h, 2w]` to `[N, O, h, w]`.
+///
+/// On the CPU as one convolution with a 4×4 kernel at stride 2, which takes 16 products for each output in place of 36.
+///
+/// # Errors
+/// If the shapes do not fit each other, or a side is odd.
+pub fn conv_down(x: &Tensor, weight: &Tensor) -> Result<Tensor> {
+    let (_, _, h, w) = x.dims4()?;
+    let (_, _, kh, kw) = weight.dims4()?;
+    if h % 2 + w % 2 > 0 || (kh, kw) != (3, 3) {
+        bail!("halving wants even sides and a 3×3 kernel, not {h}×{w} and {kh}×{kw}");
+    }
+    if !x.device().is_cpu() {
+        return avg2(&conv2d(x, weight, Conv::SAME)?);
+    }
+    apply2(Forward(Conv { stride: 2, padding: 1 }), x, &(apply1(Spread, weight)? * 0.25)?)
+}
+
+/// Nearest-neighbour doubling followed by a same-size 3×3 convolution: `[N, C, h, w]` to `[N, O, 2h, 2w]`.
+///
+/// On the CPU as one transposed convolution with a 4×4 kernel at stride 2: 4 products for each output in place of 9.
+///
+/// # Errors
+/// If the shapes do not fit each other.
+pub fn conv_up(x: &Tensor, weight: &Tensor) -> Result<Tensor> {
+    let (_, _, h, w) = x.dims4()?;
+    let (_, _, kh, kw) = weight.dims4()?;
+    if (kh, kw) != (3, 3) {
+        bail!("doubling wants a 3×3 kernel, not {kh}×{kw}");
+    }
+    if !x.device().is_cpu() {
+        return conv2d(&up2(x)?, weight, Conv::SAME);
+    }
+    let operation = DataGradient { conv: Conv { stride: 2, padding: 1 }, height: 2 * h, width: 2 * w };
+    apply2(operation, x, &apply1(Spread, &apply1(Turn, weight)?)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::check::{agrees, check, draws, tensor};
+    use super::*;
+
+    /// Kernel, stride, padding of the networks here: GAN, 1×1, DenseNet's stem, halving, and odd ones.
+    const KINDS: [(usize, usize, usize); 8] =
+        [(3, 1, 1), (1, 1, 0), (7, 2, 3), (3, 2, 1), (4, 2, 1), (1, 2, 0), (5, 1, 0), (2, 3, 2)];
+
+    #[test]
+    fn gradients_of_both_orders_match_differences() {
+        for (seed, (k, stride, padding)) in KINDS.into_iter().enumerate() {
+            let mut draw = draws(seed as u64);
+            let (n, c, o, h, w) = (draw(1, 4), draw(1, 4), draw(1, 4), draw(k.max(4), 9), draw(k.max(4), 9));
+            let args = [tensor(&[n, c, h, w], 1), tensor(&[o, c, k, k], 2)];
+            let conv = Conv { stride, padding };
+            check(&format!("conv2d {k} {conv:?}"), &args, &|t| conv2d(&t[0], &t[1], conv));
+        }
+    }
+
+    #[test]
+    fn kernels_agree_with_the_framework() {
+        for (seed, (k, stride, padding)) in KINDS.into_iter().enumerate() {
+            let mut draw = draws(100 + seed as u64);
+            let (n, c, o) = (draw(1, 18), draw(1, 7), draw(1, 7));
+            for (h, w) in [(draw(k.max(4), 9), draw(k.max(4), 9)), (40, 23)] {
+                let conv = Conv { stride, padding };
+                let (x, weight) = (tensor(&[n, c, h, w], 1), tensor(&[o, c, k, k], 2));
+                agrees(&Forward(conv), [&x, &weight]);
+                let g = tensor(conv2d(&x, &weight, conv).unwrap().dims(), 3);
+                agrees(&DataGradient::of(conv, &x).unwrap(), [&g, &weight]);
+                agrees(&WeightGradient::of(conv, &weight).unwrap(), [&x, &g]);
+                for activate in [false, true] {
+                    agrees(&Biased { conv, activate }, [&x, &weight, &tensor(&[o], 4)]);
+                }
+            }
+        }
+        let weight = tensor(&[3, 2, 3, 3], 5);
+        agrees(&Turn, [&weight]);
+        agrees(&Spread, [&weight]);
+        agrees(&Gather, [&weight]);
+    }
+
+    #[test]
+    fn fused_forms_have_right_gradients() {
+        let args = [tensor(&[2, 3, 4, 6], 1), tensor(&[2, 3, 3, 3], 2), tensor(&[2], 3)];
+        check("conv2d_bias", &args, &|t| conv2d_bias(&t[0], &t[1], &t[2], Conv::SAME));
+        check("conv2d_bias_leaky_relu", &args, &|t| conv2d_bias_leaky_relu(&t[0], &t[1], &t[2], Conv::SAME));
+        check("conv_down", &args[..2], &|t| conv_down(&t[0], &t[1]));
+        check("conv_up", &args[..2], &|t| conv_up(&t[0], &t[1]));
+    }
+
+    #[test]
+    fn halving_and_doubling_are_what_they_stand_for() {
+        let close = |a: Tensor, b: Tensor| {
+            assert_eq!(a.dims(), b.dims());
+            let error = (a - b).unwrap().abs().unwrap().max_all().unwrap().to_scalar::<f64>().unwrap();
+            assert!(error < 1e-12, "{error}");
+        };
+        let (x, weight) = (tensor(&[3, 4, 6, 10], 1), tensor(&[5, 4, 3, 3], 2));
+        close(conv_down(&x, &weight).unwrap(), avg2(&conv2d(&x, &weight, Conv::SAME).unwrap()).unwrap());
+        close(conv_up(&x, &weight).unwrap(), conv2d(&up2(&x).unwrap(), &weight, Conv::SAME).unwrap());
+    }
+
+    #[test]
+    fn results_do_not_depend_on_the_number_of_threads() {
+        let conv = Conv::SAME;
+        let (x, weight, g) = (tensor(&[9, 5, 20, 20], 1), tensor(&[6, 5, 3, 3], 2), tensor(&[9, 6, 20, 20], 3));
+        let run = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| {
+                let y = conv2d(&x, &weight, conv).unwrap();
+                let w = apply2(WeightGradient::of(conv, &weight).unwrap(), &x, &g).unwrap();
+                let d = apply2(DataGradient::of(conv, &x).unwrap(), &g, &weight).unwrap();
+                [y, w, d].map(|t| t.flatten_all().unwrap().to_vec1::<f64>().unwrap())
+            })
+        };
+        assert_eq!(run(1), run(3));
+    }
+
+    #[test]
+    fn shapes_that_do_not_fit_are_refused() {
+        let x = tensor(&[1, 2, 5, 5], 1);
+        assert!(conv2d(&x, &tensor(&[1, 3, 3, 3], 2), Conv::SAME).is_err());
+        assert!(conv2d(&x, &tensor(&[1, 2, 9, 9], 2), Conv::SAME).is_err());
+        assert!(conv2d(&x, &tensor(&[1, 2, 3, 3], 2), Conv { stride: 0, padding: 1 }).is_err());
+        assert!(conv2d_bias(&x, &tensor(&[1, 2, 3, 3], 2), &tensor(&[2], 3), Conv::SAME).is_err());
+        assert!(conv_down(&x, &tensor(&[1, 2, 3, 3], 2)).is_err());
+    }
+}

@@ -1,0 +1,120 @@
+//! Encoders: the network whose features measure nearness, which is also the classifier of findings.
+//!
+//! In: radiographs and an encoder file. Out: feature vectors (pooled activations of the last layer) and probabilities of
+//! findings. Training is elsewhere; this room holds the network, its file and a lean forward pass without gradients.
+
+pub mod architecture;
+pub mod card;
+#[cfg(test)]
+pub(crate) mod example;
+pub mod file;
+mod inference;
+pub mod network;
+mod prepare;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+pub use architecture::{DenseNetConfig, Parameter, Role, Stem};
+pub use card::{EncoderCard, EncoderTraining, Input};
+pub use file::{EncoderError, EncoderFile, Precision, Tensors};
+pub use network::Trainable;
+pub use prepare::{MeaningError, prepare};
+
+use inference::{Network, Workspace};
+
+use crate::radiograph::Radiograph;
+
+/// A trained encoder, ready to use; clones share the weights.
+#[derive(Clone)]
+pub struct Encoder {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    card: EncoderCard,
+    hash: String,
+    network: Network,
+}
+
+impl Encoder {
+    /// Reads and checks an encoder file, and folds its batch norms.
+    ///
+    /// # Errors
+    /// [`EncoderError`] that names the file, the fault and the remedy.
+    pub fn load(path: &Path) -> Result<Self, EncoderError> {
+        let EncoderFile { card, hash, tensors } = file::read(path)?;
+        Ok(Self::from_parts(card, &tensors, hash))
+    }
+
+    /// An encoder from a card and tensors that were checked against each other ([`file::check`]).
+    ///
+    /// `hash` is the SHA-256 of its file, 64 hex digits.
+    pub fn from_parts(card: EncoderCard, tensors: &Tensors, hash: String) -> Self {
+        let network = Network::new(&card.architecture, tensors);
+        Self { inner: Arc::new(Inner { card, hash, network }) }
+    }
+
+    /// What it is and what it was trained on.
+    pub fn card(&self) -> &EncoderCard {
+        &self.inner.card
+    }
+
+    /// SHA-256 of its file, 64 hex digits.
+    pub fn hash(&self) -> &str {
+        &self.inner.hash
+    }
+
+    /// The first 16 hex digits of [`Encoder::hash`].
+    pub fn id(&self) -> &str {
+        self.inner.hash.get(..16).unwrap_or(&self.inner.hash)
+    }
+
+    /// Length of a feature vector.
+    pub fn dim(&self) -> usize {
+        self.inner.card.architecture.features()
+    }
+
+    /// Feature vectors `[n, dim]`, row-major, as they leave the pooling (not normalised).
+    ///
+    /// Each image is computed on one thread, so that its features have the same bits alone and in company.
+    ///
+    /// # Errors
+    /// [`MeaningError`] when an image holds other values than the encoder was trained on.
+    pub fn features(&self, images: &[Radiograph]) -> Result<Vec<f32>, MeaningError> {
+        let dim = self.dim();
+        let mut features = vec![0.0; images.len() * dim];
+        let input = &self.inner.card.input;
+        features.par_chunks_mut(dim).zip(images).try_for_each_init(Workspace::default, |workspace, (out, image)| {
+            let pixels = prepare(image, input)?;
+            self.inner.network.features(&pixels, input.side, workspace, out);
+            Ok(())
+        })?;
+        Ok(features)
+    }
+
+    /// Probabilities of findings `[n, labels]`, row-major, in the order of the card's vocabulary.
+    ///
+    /// # Errors
+    /// [`MeaningError`] when an image holds other values than the encoder was trained on.
+    pub fn classify(&self, images: &[Radiograph]) -> Result<Vec<f32>, MeaningError> {
+        Ok(self.probabilities(&self.features(images)?))
+    }
+
+    /// Probabilities of findings `[n, labels]` from features `[n, dim]` that were computed before.
+    pub fn probabilities(&self, features: &[f32]) -> Vec<f32> {
+        let mut logits = self.inner.network.logits(features);
+        for value in &mut logits {
+            *value = 1.0 / (1.0 + (-*value).exp());
+        }
+        logits
+    }
+}
+
+impl std::fmt::Debug for Encoder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Encoder({}, {})", self.inner.card.name, self.id())
+    }
+}

@@ -1,0 +1,95 @@
+//! The two published GANs as trainable networks: the generator and its critic, layer by layer.
+//!
+//! In: parameters under the names of [`super::architecture`], latents and label vectors (or images). Out: images in
+//! −1..1, or the critic's verdict on them, with gradients of any order. Source: facts on the GAN benchmark, §3 and §4.
+//! The sampler renders the same function faster; this is what it is held against.
+
+mod critic;
+mod generate;
+#[cfg(test)]
+pub(crate) mod reference;
+
+pub use critic::{Verdict, criticise};
+pub use generate::generate;
+
+use std::collections::HashMap;
+
+use candle_core::{Result, Tensor};
+
+use super::Architecture;
+use super::architecture::Parameter;
+use crate::compute::ops;
+use crate::compute::parameters::Parameters;
+
+/// How far a growing network has grown. cpD-GAN does not grow: [`Growth::full`].
+///
+/// In the published terms the level of detail is `log2(resolution / side) + fade`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Growth {
+    /// Side of the images in use: 4, 8, …, resolution.
+    pub side: usize,
+    /// Weight of the image of half the side that is being replaced: 1 where a fade begins, 0 where it is over.
+    pub fade: f64,
+}
+
+impl Growth {
+    /// The grown network.
+    pub fn full(architecture: &Architecture) -> Self {
+        Self { side: architecture.resolution, fade: 0.0 }
+    }
+}
+
+/// Parameters with their run-time scale applied (equalised learning rate).
+struct Layers<'a> {
+    parameters: &'a Parameters,
+    scales: HashMap<String, f32>,
+}
+
+impl<'a> Layers<'a> {
+    fn new(parameters: &'a Parameters, list: Vec<Parameter>) -> Self {
+        Self { parameters, scales: list.into_iter().map(|p| (p.name, p.scale)).collect() }
+    }
+
+    /// A weight times its scale.
+    fn weight(&self, name: &str) -> Result<Tensor> {
+        let name = format!("{name}.weight");
+        let Some(&scale) = self.scales.get(&name) else { candle_core::bail!("this architecture has no {name}") };
+        self.parameters.get(&name)?.affine(f64::from(scale), 0.0)
+    }
+
+    fn bias(&self, name: &str) -> Result<&'a Tensor> {
+        self.parameters.get(&format!("{name}.bias"))
+    }
+
+    /// Same-size convolution of `[N, in, H, W]`, bias and leaky ReLU.
+    fn conv_activated(&self, name: &str, x: &Tensor) -> Result<Tensor> {
+        let weight = self.weight(name)?;
+        let padding = weight.dims()[2] / 2;
+        ops::conv2d_bias_leaky_relu(x, &weight, self.bias(name)?, ops::Conv { stride: 1, padding })
+    }
+
+    /// Doubling, convolution, bias and leaky ReLU.
+    fn up_activated(&self, name: &str, x: &Tensor) -> Result<Tensor> {
+        ops::bias_leaky_relu(&ops::conv_up(x, &self.weight(name)?)?, self.bias(name)?)
+    }
+
+    /// Convolution, halving, bias and leaky ReLU.
+    fn down_activated(&self, name: &str, x: &Tensor) -> Result<Tensor> {
+        ops::bias_leaky_relu(&ops::conv_down(x, &self.weight(name)?)?, self.bias(name)?)
+    }
+
+    /// `[N, in]` to `[N, out]`; no bias.
+    fn dense(&self, name: &str, x: &Tensor) -> Result<Tensor> {
+        x.matmul(&self.weight(name)?.t()?)
+    }
+
+    /// `[N, in]` to `[N, out]` with bias.
+    fn dense_biased(&self, name: &str, x: &Tensor) -> Result<Tensor> {
+        self.dense(name, x)?.broadcast_add(self.bias(name)?)
+    }
+}
+
+/// `a + (b − a) · t`.
+fn lerp(a: &Tensor, b: &Tensor, t: f64) -> Result<Tensor> {
+    a.affine(1.0 - t, 0.0)? + b.affine(t, 0.0)?
+}

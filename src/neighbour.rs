@@ -1,0 +1,260 @@
+//! Nearness: which real films of the train fold lie nearest to a sample, and how near that is for someone never seen.
+//!
+//! In: a pack, an encoder, feature vectors. Out: exact cosine neighbours, one for each patient, each with the share of
+//! held-out patients' films that lie as near to the train fold or nearer.
+
+mod cache;
+mod search;
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use crate::cohort::{Fold, Pack};
+use crate::encoder::{Encoder, MeaningError};
+use crate::progress::{Cancelled, Progress};
+use crate::radiograph::Radiograph;
+use crate::{stats, store};
+
+use cache::Rows;
+use search::Gallery;
+
+/// Neighbours listed where nobody asks for another number.
+pub const DEFAULT_K: usize = 6;
+
+/// Films that are encoded between two looks at the cancel switch.
+const BATCH: usize = 64;
+
+/// Why there are no neighbours.
+#[derive(Debug, thiserror::Error)]
+pub enum NeighbourError {
+    /// Whoever started the work stopped it.
+    #[error(transparent)]
+    Cancelled(#[from] Cancelled),
+    /// The encoder was made for other films than this cohort's.
+    #[error("cohort {cohort}: {source}")]
+    Meaning {
+        /// Name of the cohort.
+        cohort: String,
+        /// Which values were expected and found.
+        source: MeaningError,
+    },
+    /// There is nothing to compare with.
+    #[error("cohort {cohort} has no film in its train fold; import it again with a split that has one")]
+    Empty {
+        /// Name of the cohort.
+        cohort: String,
+    },
+}
+
+/// One real film near a sample; the nearest of its patient.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Neighbour {
+    /// The film's number in the pack.
+    pub item: u32,
+    /// Its patient's key in the pack.
+    pub patient: u32,
+    /// 1 − cosine similarity of the features: 0 the same direction, 1 unrelated, 2 opposite.
+    pub distance: f32,
+    /// Share of held-out films, 0 to 100, whose distance to their nearest train film is at most this distance: below 5
+    /// it is nearer than almost any stranger comes. NaN when the pack has no held-out film.
+    pub percentile: f32,
+    /// Further films of this patient that are no farther than the last neighbour listed, and are not listed for that.
+    pub others: u32,
+}
+
+/// The train fold of one pack as one encoder sees it, ready for search. Share it behind an `Arc`.
+#[derive(Debug)]
+pub struct Index {
+    rows: Rows,
+    dim: usize,
+    films: Vec<u32>,
+    keys: Vec<u32>,
+    slots: Vec<u32>,
+    cohort: String,
+    encoder: String,
+}
+
+impl Index {
+    /// Maps the features cached beside the pack, or computes and caches them when pack or encoder have changed.
+    ///
+    /// A pack on a read-only disk works too; its features are then computed at each start.
+    ///
+    /// # Errors
+    /// [`NeighbourError`] when cancelled, when the encoder does not suit the films, or when the train fold is empty.
+    pub fn open_or_build(pack: &Pack, encoder: &Encoder, progress: &Progress) -> Result<Self, NeighbourError> {
+        let header = pack.header();
+        let films = pack.fold_indices(Fold::Train);
+        if films.is_empty() {
+            return Err(NeighbourError::Empty { cohort: header.name.clone() });
+        }
+        let held_out = [pack.fold_indices(Fold::Validation), pack.fold_indices(Fold::Test)].concat();
+        let path = cache_path(pack, encoder);
+        let shape = cache::Shape {
+            key: cache_key(pack, encoder),
+            dim: encoder.dim(),
+            train: films.len(),
+            held_out: held_out.len(),
+        };
+        let rows = match cache::open(&path, &shape) {
+            Some(rows) => rows,
+            None => build(pack, encoder, (&films, &held_out), (&path, &shape), progress)?,
+        };
+        let patients: Vec<u32> = films.iter().map(|&film| pack.patient_key(film as usize)).collect();
+        let (keys, slots) = dense(&patients);
+        let (cohort, encoder_id) = (header.identity.clone(), encoder.id().to_owned());
+        Ok(Self { rows, dim: encoder.dim(), films, keys, slots, cohort, encoder: encoder_id })
+    }
+
+    /// The `k` patients nearest to a feature vector, each by its nearest film, nearest first; ties by film number.
+    ///
+    /// # Panics
+    /// When the vector's length is not the encoder's [`Encoder::dim`].
+    pub fn nearest(&self, features: &[f32], k: usize) -> Vec<Neighbour> {
+        let query = search::normalised(features, self.dim);
+        self.finish(&self.gallery().nearest(&query, k))
+    }
+
+    /// [`Index::nearest`] of each row of `features` `[n, dim]`, on all threads; the same neighbours as one by one.
+    ///
+    /// # Panics
+    /// When the length is not a multiple of the encoder's [`Encoder::dim`].
+    pub fn nearest_batch(&self, features: &[f32], k: usize) -> Vec<Vec<Neighbour>> {
+        let queries = search::normalised(features, self.dim);
+        self.gallery().nearest_batch(&queries, k).iter().map(|hits| self.finish(hits)).collect()
+    }
+
+    /// Distance of every held-out film (validation and test) to its nearest train film, ascending.
+    ///
+    /// Folds are split by patient, so that no held-out film has a film of its own patient to be near to.
+    pub fn held_out(&self) -> &[f32] {
+        self.rows.held_out()
+    }
+
+    /// Films in the train fold.
+    pub fn len(&self) -> usize {
+        self.films.len()
+    }
+
+    /// Whether there is none; never so for an index that was built.
+    pub fn is_empty(&self) -> bool {
+        self.films.is_empty()
+    }
+
+    /// Patients in the train fold.
+    pub fn patients(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Identity of the pack it was made of.
+    pub fn cohort(&self) -> &str {
+        &self.cohort
+    }
+
+    /// Identity of the encoder that it is searched with.
+    pub fn encoder(&self) -> &str {
+        &self.encoder
+    }
+
+    fn gallery(&self) -> Gallery<'_> {
+        Gallery { rows: self.rows.train(), dim: self.dim, slots: &self.slots, patients: self.keys.len() }
+    }
+
+    fn finish(&self, hits: &[search::Hit]) -> Vec<Neighbour> {
+        let held_out = self.held_out();
+        let percentile = |distance| match held_out {
+            [] => f32::NAN,
+            _ => stats::percentile_of(held_out, distance),
+        };
+        hits.iter()
+            .map(|hit| Neighbour {
+                item: self.films[hit.row],
+                patient: self.keys[self.slots[hit.row] as usize],
+                distance: hit.distance,
+                percentile: percentile(hit.distance),
+                others: hit.others,
+            })
+            .collect()
+    }
+}
+
+/// Root mean square difference of brightness between film `item` and `image`, both through the pack's window (0 black,
+/// 1 white), at the image's size: a second opinion that no network has a say in.
+///
+/// # Panics
+/// When `item` is not a film of the pack.
+pub fn pixel_rms(pack: &Pack, item: u32, image: &Radiograph) -> f32 {
+    let side = image.width();
+    let film = pack.image(item as usize, side);
+    // A sample is square like every film of a pack; anything else is compared at the film's shape.
+    let image = image.resized(film.width(), film.height()).unwrap_or_else(|_| image.clone());
+    let [low, high] = pack.header().window;
+    let shown = |value: &f32| f64::from(((value - low) / (high - low)).clamp(0.0, 1.0));
+    let squares: f64 = film.pixels().iter().zip(image.pixels()).map(|(a, b)| (shown(a) - shown(b)).powi(2)).sum();
+    (squares / film.pixels().len().max(1) as f64).sqrt() as f32
+}
+
+/// Where the features of a pack for an encoder are kept.
+fn cache_path(pack: &Pack, encoder: &Encoder) -> PathBuf {
+    pack.folder().join(format!("features-{}.f32", encoder.id()))
+}
+
+/// Names everything that the cached numbers depend on.
+fn cache_key(pack: &Pack, encoder: &Encoder) -> String {
+    let header = pack.header();
+    let (identity, fingerprint, hash) = (&header.identity, &header.fingerprint, encoder.hash());
+    store::hash_bytes(format!("features of {identity}, imported as {fingerprint}, by {hash}").as_bytes())
+}
+
+fn build(
+    pack: &Pack,
+    encoder: &Encoder,
+    (films, held_out): (&[u32], &[u32]),
+    (path, shape): (&std::path::Path, &cache::Shape),
+    progress: &Progress,
+) -> Result<Rows, NeighbourError> {
+    progress.set_total((films.len() + 2 * held_out.len()) as u64);
+    let train = encode(pack, encoder, films, progress)?;
+    let others = encode(pack, encoder, held_out, progress)?;
+    let gallery = Gallery { rows: &train, dim: shape.dim, slots: &[], patients: 0 };
+    let mut distances = Vec::with_capacity(held_out.len());
+    let stride = search::stride(shape.dim);
+    for queries in others.chunks(BATCH * stride) {
+        progress.check()?;
+        distances.extend(gallery.nearest_distances(queries));
+        progress.advance((queries.len() / stride) as u64);
+    }
+    distances.sort_by(f32::total_cmp);
+    Ok(cache::save(path, shape, train, distances))
+}
+
+/// Normalised, padded rows of features of some films.
+fn encode(pack: &Pack, encoder: &Encoder, films: &[u32], progress: &Progress) -> Result<Vec<f32>, NeighbourError> {
+    let side = encoder.card().input.side;
+    let mut rows = Vec::with_capacity(films.len() * search::stride(encoder.dim()));
+    for batch in films.chunks(BATCH) {
+        progress.check()?;
+        let images: Vec<Radiograph> = batch.iter().map(|&film| pack.image(film as usize, side)).collect();
+        let features = encoder
+            .features(&images)
+            .map_err(|source| NeighbourError::Meaning { cohort: pack.header().name.clone(), source })?;
+        rows.extend(search::normalised(&features, encoder.dim()));
+        progress.advance(batch.len() as u64);
+    }
+    Ok(rows)
+}
+
+/// The distinct patients in order of first appearance, and each film's place among them.
+fn dense(patients: &[u32]) -> (Vec<u32>, Vec<u32>) {
+    let mut keys = Vec::new();
+    let mut known = HashMap::new();
+    let slots = patients
+        .iter()
+        .map(|&key| {
+            *known.entry(key).or_insert_with(|| {
+                keys.push(key);
+                keys.len() as u32 - 1
+            })
+        })
+        .collect();
+    (keys, slots)
+}

@@ -1,0 +1,168 @@
+//! Checkpoints: everything that a resumed run needs, in one safetensors file that is verified on reading.
+//!
+//! Random streams need no state of their own: each draw is a function of the seed and the position.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use candle_core::Device;
+use safetensors::SafeTensors;
+use safetensors::tensor::{Dtype, TensorView};
+use sha2::{Digest, Sha256};
+
+use super::TrainingError;
+use super::spec::RunSpec;
+use super::state::{Position, State};
+use crate::compute::adam::Adam;
+use crate::compute::parameters::Named;
+use crate::store;
+
+/// Largest checkpoint that is read: ten times the published networks' at 512 px.
+const MOST_BYTES: u64 = 16 << 30;
+
+/// Names of the parts in the file.
+const PARTS: [&str; 5] = ["generator", "critic", "average", "generator_adam", "critic_adam"];
+
+/// The file's header: one entry, so that equal states make equal bytes.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Header {
+    position: Position,
+    /// Steps taken since Adam's last reset, and steps skipped.
+    generator_adam: [u64; 2],
+    critic_adam: [u64; 2],
+    sha256: String,
+}
+
+/// Key of the header in the file's metadata.
+const HEADER: &str = "checkpoint";
+
+/// Writes the whole state, durably and atomically.
+///
+/// # Errors
+/// When the disk refuses.
+pub fn write(path: &Path, state: &State) -> Result<(), TrainingError> {
+    let parts: [Named; 5] = [
+        state.generator.to_vecs()?,
+        state.critic.to_vecs()?,
+        state.average.to_vecs()?,
+        state.generator_adam.to_vecs()?,
+        state.critic_adam.to_vecs()?,
+    ];
+    let mut named = Named::new();
+    for (part, tensors) in PARTS.iter().zip(parts) {
+        named.extend(tensors.into_iter().map(|(name, tensor)| (format!("{part}/{name}"), tensor)));
+    }
+    let counts = |adam: &Adam| [adam.steps(), adam.skipped()];
+    let header = Header {
+        position: state.position,
+        generator_adam: counts(&state.generator_adam),
+        critic_adam: counts(&state.critic_adam),
+        sha256: digest(&named),
+    };
+    let header = serde_json::to_string(&header).map_err(|e| candle_core::Error::Msg(e.to_string()))?;
+    let failed = |e: safetensors::SafeTensorError| candle_core::Error::Msg(e.to_string());
+    let mut views = Vec::with_capacity(named.len());
+    for (name, (shape, values)) in &named {
+        let view = TensorView::new(Dtype::F32, shape.clone(), bytemuck::cast_slice(values)).map_err(failed)?;
+        views.push((name.as_str(), view));
+    }
+    let metadata = HashMap::from([(HEADER.to_owned(), header)]);
+    let bytes = safetensors::serialize(views, Some(metadata)).map_err(failed)?;
+    Ok(store::write_atomic(path, &bytes)?)
+}
+
+/// Reads a state back; the file must belong to networks of this shape.
+///
+/// # Errors
+/// A sentence that says what is wrong with the file.
+pub fn read(path: &Path, spec: &RunSpec, labels: usize, device: &Device) -> Result<State, TrainingError> {
+    let wrong = |problem: String| TrainingError::Folder { path: path.to_path_buf(), problem };
+    let (mut parts, header) = parse(path)?;
+    let mut state = State::new(spec, labels, device)?;
+    let fit = |e: candle_core::Error| wrong(format!("does not fit run.toml: {e}"));
+    let mut part = |name: &str| parts.remove(name).unwrap_or_default();
+    state.position = header.position;
+    state.generator.load(&part(PARTS[0])).map_err(fit)?;
+    state.critic.load(&part(PARTS[1])).map_err(fit)?;
+    state.average.load(&part(PARTS[2])).map_err(fit)?;
+    let [steps, skipped] = header.generator_adam;
+    state.generator_adam.load(&part(PARTS[3]), steps, skipped).map_err(fit)?;
+    let [steps, skipped] = header.critic_adam;
+    state.critic_adam.load(&part(PARTS[4]), steps, skipped).map_err(fit)?;
+    Ok(state)
+}
+
+/// Takes weights from another run's checkpoint where name and shape agree: its average for both generator and average.
+/// Gives the number of tensors taken and the number left as they were.
+///
+/// # Errors
+/// A sentence that says what is wrong with the file.
+pub fn start_from(path: &Path, state: &mut State) -> Result<(usize, usize), TrainingError> {
+    let (mut parts, _) = parse(path)?;
+    let (average, critic) = (parts.remove("average").unwrap_or_default(), parts.remove("critic").unwrap_or_default());
+    let (mut taken, mut left) = (0, 0);
+    let mut merged = |own: Named, from: &Named| -> Named {
+        let choose = |(name, tensor): (String, (Vec<usize>, Vec<f32>))| match from.get(&name) {
+            Some(other) if other.0 == tensor.0 => {
+                taken += 1;
+                (name, other.clone())
+            }
+            _ => {
+                left += 1;
+                (name, tensor)
+            }
+        };
+        own.into_iter().map(choose).collect()
+    };
+    let generator = merged(state.generator.to_vecs()?, &average);
+    let critic = merged(state.critic.to_vecs()?, &critic);
+    state.generator.load(&generator)?;
+    state.average.load(&generator)?;
+    state.critic.load(&critic)?;
+    Ok((taken, left))
+}
+
+/// The file's tensors by part, and its header.
+fn parse(path: &Path) -> Result<(HashMap<String, Named>, Header), TrainingError> {
+    let wrong = |problem: String| TrainingError::Folder { path: path.to_path_buf(), problem };
+    let unreadable = |e: std::io::Error| wrong(format!("cannot be read: {e}"));
+    if std::fs::metadata(path).map_err(unreadable)?.len() > MOST_BYTES {
+        return Err(wrong("is larger than any checkpoint".to_owned()));
+    }
+    let bytes = std::fs::read(path).map_err(unreadable)?;
+    let damaged = |what: &str| wrong(format!("is damaged ({what}); use the checkpoint before it"));
+    let (_, metadata) = SafeTensors::read_metadata(&bytes).map_err(|e| damaged(&e.to_string()))?;
+    let header = metadata.metadata().as_ref().and_then(|entries| entries.get(HEADER));
+    let header = header.ok_or_else(|| damaged("it has no checkpoint header"))?;
+    let header: Header = serde_json::from_str(header).map_err(|e| damaged(&e.to_string()))?;
+    let file = SafeTensors::deserialize(&bytes).map_err(|e| damaged(&e.to_string()))?;
+    let mut named = Named::new();
+    for (name, view) in file.tensors() {
+        if view.dtype() != Dtype::F32 {
+            return Err(damaged("a tensor is not of 32-bit floats"));
+        }
+        let values = view.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
+        named.insert(name, (view.shape().to_vec(), values));
+    }
+    if header.sha256 != digest(&named) {
+        return Err(damaged("its numbers do not have the hash in its header"));
+    }
+    let mut parts: HashMap<String, Named> = HashMap::new();
+    for (name, tensor) in named {
+        if let Some((part, name)) = name.split_once('/') {
+            parts.entry(part.to_owned()).or_default().insert(name.to_owned(), tensor);
+        }
+    }
+    Ok((parts, header))
+}
+
+/// Hash over every name, shape and number.
+fn digest(tensors: &Named) -> String {
+    let mut hasher = Sha256::new();
+    for (name, (shape, values)) in tensors {
+        hasher.update(name);
+        hasher.update(format!("{shape:?}"));
+        hasher.update(bytemuck::cast_slice::<f32, u8>(values));
+    }
+    hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,71 @@
+//! A pack's train fold as a source of radiographs.
+
+use std::collections::HashSet;
+use std::path::Path;
+
+use super::TrainingError;
+use super::reals::{RadiographSource, TrainFold};
+use crate::cohort::{Fold, Pack};
+use crate::radiograph::Radiograph;
+
+/// The train fold of a pack.
+pub struct PackSource {
+    pack: Pack,
+    fold: Vec<u32>,
+    facts: TrainFold,
+}
+
+impl PackSource {
+    /// Opens a pack.
+    ///
+    /// # Errors
+    /// [`TrainingError::Cohort`] with what the pack says.
+    pub fn open(path: &Path) -> Result<Self, TrainingError> {
+        let wrong = |problem| TrainingError::Cohort { path: path.to_path_buf(), problem };
+        let pack = Pack::open(path).map_err(|e| wrong(e.to_string()))?;
+        let fold = pack.fold_indices(Fold::Train);
+        let patients: HashSet<u32> = fold.iter().map(|&i| pack.patient_key(i as usize)).collect();
+        let header = pack.header();
+        let facts = TrainFold {
+            cohort: header.name.clone(),
+            identity: header.identity.clone(),
+            phantom: header.phantom,
+            vocabulary: header.vocabulary.clone(),
+            meaning: header.meaning,
+            window: header.window,
+            patients: patients.len(),
+            licence: header.licence.clone(),
+            citation: header.citation.clone(),
+        };
+        Ok(Self { pack, fold, facts })
+    }
+}
+
+impl RadiographSource for PackSource {
+    fn facts(&self) -> &TrainFold {
+        &self.facts
+    }
+
+    fn len(&self) -> usize {
+        self.fold.len()
+    }
+
+    fn labels(&self, i: usize) -> &[f32] {
+        self.pack.labels(self.fold[i] as usize)
+    }
+
+    fn radiograph(&self, i: usize, side: usize) -> Result<Radiograph, String> {
+        let item = self.fold[i] as usize;
+        // The pyramid may stop above the smallest sides; the rest of the way is the same step.
+        let stored = self.pack.header().resolutions.iter().copied().filter(|&stored| stored >= side).min();
+        let Some(stored) = stored else {
+            let largest = self.pack.header().resolutions.iter().max().copied().unwrap_or(0);
+            return Err(format!("holds images of {largest} px at most, the run asks for {side} px; import it larger"));
+        };
+        let mut image = self.pack.image(item, stored);
+        while image.width() > side {
+            image = image.halved();
+        }
+        Ok(image)
+    }
+}

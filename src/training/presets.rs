@@ -1,0 +1,114 @@
+//! Specs by name: the published settings, and small ones for machines without a GPU.
+
+use std::path::PathBuf;
+
+use super::spec::{Augment, Average, Data, Level, Loss, Network, Optimiser, Record, RunSpec, Schedule};
+use crate::generator::Family;
+
+/// All preset names.
+pub const NAMES: [&str; 5] = ["paper-32", "paper-64", "paper-128", "small-32", "small-64"];
+
+/// The spec of a preset; name, cohort and seed are left for the user to fill in. `None` for a name not known.
+///
+/// `paper-*` follow facts on the GAN benchmark, §3 and §4. `small-*` are not the paper's: narrow networks, logistic loss
+/// with R1, augmentation and a balanced draw, made for cohorts of a few thousand images and two processor cores.
+pub fn preset(name: &str, family: Family) -> Option<RunSpec> {
+    match name {
+        "paper-32" => Some(paper(family, 32, 1400.0, 12_000.0)),
+        "paper-64" => Some(paper(family, 64, 1000.0, 14_000.0)),
+        "paper-128" => Some(paper(family, 128, 1000.0, 16_000.0)),
+        "small-32" => Some(small(family, 32)),
+        "small-64" => Some(small(family, 64)),
+        _ => None,
+    }
+}
+
+fn blank(family: Family, resolution: usize) -> RunSpec {
+    RunSpec {
+        name: "my-model".to_owned(),
+        cohort: PathBuf::from("my-cohort"),
+        seed: 1000,
+        network: Network {
+            family,
+            resolution,
+            latent: 512,
+            feature_base: if family == Family::ProgGan { 8192 } else { 16384 },
+            feature_max: 512,
+        },
+        loss: Loss::WganGp { penalty: 10.0, drift: 0.001 },
+        schedule: Schedule { total_kimg: 1.0, levels: Vec::new() },
+        optimiser: Optimiser::default(),
+        average: Average::default(),
+        data: Data::default(),
+        record: Record { sample_kimg: 100.0, checkpoint_kimg: 100.0, ..Record::default() },
+        start_from: None,
+    }
+}
+
+fn paper(family: Family, resolution: usize, level_kimg: f64, total_kimg: f64) -> RunSpec {
+    let mut spec = blank(family, resolution);
+    spec.schedule.total_kimg = total_kimg;
+    if family == Family::CpdGan {
+        spec.optimiser.rate = 0.005;
+        spec.schedule.levels = vec![Level { side: resolution, batch: 256, fade_kimg: 0.0, stable_kimg: 0.0 }];
+        return spec;
+    }
+    let batches = [(8, 256), (16, 128), (32, 64), (64, 32), (128, 16)];
+    spec.schedule.levels = batches
+        .into_iter()
+        .filter(|&(side, _)| side <= resolution)
+        .map(|(side, batch)| Level {
+            side,
+            batch,
+            fade_kimg: if side == 8 { 0.0 } else { level_kimg },
+            stable_kimg: level_kimg,
+        })
+        .collect();
+    spec
+}
+
+fn small(family: Family, resolution: usize) -> RunSpec {
+    let mut spec = blank(family, resolution);
+    spec.network.latent = 64;
+    spec.network.feature_base = 1024;
+    spec.network.feature_max = 64;
+    spec.loss = Loss::R1 { gamma: 1.0, every: 8, label_weight: 1.0 };
+    spec.optimiser.rate = 0.002;
+    spec.optimiser.settle = 0.2;
+    spec.average = Average::HalfLife { kimg: 4.0 };
+    spec.data = Data { augment: Augment::Translate, balanced: true };
+    spec.record = Record { sample_kimg: 5.0, checkpoint_kimg: 5.0, ..Record::default() };
+    let level = |side, batch, fade_kimg, stable_kimg| Level { side, batch, fade_kimg, stable_kimg };
+    let growing =
+        [level(8, 32, 0.0, 60.0), level(16, 32, 40.0, 80.0), level(32, 16, 40.0, 60.0), level(64, 16, 30.0, 0.0)];
+    spec.schedule = match family {
+        Family::CpdGan => Schedule { total_kimg: 200.0, levels: vec![level(resolution, 16, 0.0, 0.0)] },
+        Family::ProgGan => Schedule {
+            total_kimg: if resolution == 32 { 400.0 } else { 450.0 },
+            levels: growing.into_iter().filter(|level| level.side <= resolution).collect(),
+        },
+    };
+    spec
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_preset_is_valid_and_the_papers_have_the_papers_width() {
+        for family in [Family::ProgGan, Family::CpdGan] {
+            for name in NAMES {
+                let spec = preset(name, family).unwrap();
+                spec.validate().unwrap();
+                if name.starts_with("paper") {
+                    let resolution = spec.network.resolution;
+                    let published = crate::generator::Architecture::paper(family, resolution, 14);
+                    assert_eq!(spec.architecture(14), published);
+                    assert_eq!(spec.data, Data::default());
+                }
+            }
+        }
+        assert!(preset("huge", Family::ProgGan).is_none());
+    }
+}

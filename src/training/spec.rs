@@ -1,0 +1,342 @@
+//! The run spec: everything that fixes a run, as TOML that a person can read and edit.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::TrainingError;
+use crate::generator::{Architecture, Family};
+
+/// Everything that fixes a run: same spec, same cohort, same machine, same weights.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunSpec {
+    /// Short name of the model that comes out: `nih-chest`.
+    pub name: String,
+    /// The pack to train on; a relative path starts at the spec's folder.
+    pub cohort: PathBuf,
+    /// Seed of every random stream of the run.
+    pub seed: u64,
+    /// Shape of the networks.
+    pub network: Network,
+    /// What the networks are trained towards.
+    pub loss: Loss,
+    /// What is shown when.
+    pub schedule: Schedule,
+    /// How weights move.
+    #[serde(default)]
+    pub optimiser: Optimiser,
+    /// The average of the generator that samples are drawn from.
+    #[serde(default)]
+    pub average: Average,
+    /// How images are drawn from the train fold.
+    #[serde(default)]
+    pub data: Data,
+    /// What the run writes, and when.
+    #[serde(default)]
+    pub record: Record,
+    /// A checkpoint of another run to start the weights from; tensors of the same name and shape are taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_from: Option<PathBuf>,
+}
+
+/// Shape of the networks; the number of labels comes from the cohort.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Network {
+    /// `prog_gan` or `cpd_gan`.
+    pub family: Family,
+    /// Side of the finished images in pixels.
+    pub resolution: usize,
+    /// Length of the latent vector.
+    pub latent: usize,
+    /// See [`Architecture::feature_base`].
+    pub feature_base: usize,
+    /// See [`Architecture::feature_max`].
+    pub feature_max: usize,
+}
+
+/// What the networks are trained towards. Label terms (prog-GAN's softmax cross-entropy, weight 1) belong to both.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Loss {
+    /// Wasserstein with gradient penalty and drift, as published.
+    WganGp {
+        /// Weight of (‖∇‖ − 1)² on mixtures; 10 as published.
+        penalty: f64,
+        /// Weight of the squared score of reals; 0.001 as published.
+        drift: f64,
+    },
+    /// Not the paper's: non-saturating logistic loss, gradient penalty on reals now and then (R1).
+    R1 {
+        /// γ in γ/2 · ‖∇ score(real)‖².
+        gamma: f64,
+        /// Steps from one penalty to the next; the weight grows with it.
+        every: u64,
+        /// Weight of the auxiliary classifier's loss; prog-GAN only, 1 as published.
+        label_weight: f64,
+    },
+}
+
+/// What is shown when.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Schedule {
+    /// Real images shown over the whole run, in thousands.
+    pub total_kimg: f64,
+    /// One entry per side, ascending by doubling, ending at the network's resolution. cpD-GAN has one entry.
+    pub levels: Vec<Level>,
+}
+
+/// One side of a growing network.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Level {
+    /// Side in pixels.
+    pub side: usize,
+    /// Images in a minibatch.
+    pub batch: usize,
+    /// Thousands of real images over which this side fades in; without effect on the first.
+    #[serde(default)]
+    pub fade_kimg: f64,
+    /// Thousands of real images shown at this side after the fade; the last side goes on to the end of the run.
+    #[serde(default)]
+    pub stable_kimg: f64,
+}
+
+/// Adam for both networks.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Optimiser {
+    /// Learning rate of both networks.
+    pub rate: f64,
+    /// Decay of the first moment.
+    pub beta1: f64,
+    /// Decay of the second moment.
+    pub beta2: f64,
+    /// Added under the division.
+    pub epsilon: f64,
+    /// Share of the run's end over which the rate falls to a tenth, linearly in its logarithm; 0 as published.
+    #[serde(default)]
+    pub settle: f64,
+}
+
+impl Default for Optimiser {
+    /// prog-GAN as published.
+    fn default() -> Self {
+        Self { rate: 0.001, beta1: 0.0, beta2: 0.99, epsilon: 1e-8, settle: 0.0 }
+    }
+}
+
+/// How fast the average of the generator follows it.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Average {
+    /// The same decay at every step, whatever the minibatch; 0.999 as published.
+    PerStep {
+        /// What stays of the average.
+        decay: f64,
+    },
+    /// Half of the average is replaced every so many thousand images.
+    HalfLife {
+        /// Thousands of images.
+        kimg: f64,
+    },
+}
+
+impl Default for Average {
+    fn default() -> Self {
+        Self::PerStep { decay: 0.999 }
+    }
+}
+
+impl Average {
+    /// What stays of the average at a step of `batch` images.
+    pub fn decay(self, batch: usize) -> f64 {
+        match self {
+            Self::PerStep { decay } => decay,
+            Self::HalfLife { kimg } => 0.5f64.powf(batch as f64 / (kimg * 1000.0)),
+        }
+    }
+}
+
+/// How images are drawn from the train fold.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Data {
+    /// What is done to every image, real or generated, before the critic sees it.
+    pub augment: Augment,
+    /// First a finding at random, then an image that has it, instead of every image equally often.
+    pub balanced: bool,
+}
+
+/// What is done to every image, real or generated, before the critic sees it. Off as published.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Augment {
+    /// Nothing.
+    #[default]
+    None,
+    /// A shift by up to an eighth of the side in each direction, edges repeated.
+    Translate,
+    /// The shift, and a change of brightness and contrast.
+    TranslateTone,
+}
+
+/// What the run writes, and when.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Record {
+    /// Thousands of real images from one sample grid to the next.
+    pub sample_kimg: f64,
+    /// Thousands of real images from one checkpoint to the next.
+    pub checkpoint_kimg: f64,
+    /// Checkpoints kept.
+    pub keep: usize,
+    /// Whether the model file holds half-precision numbers.
+    pub half_precision: bool,
+}
+
+impl Default for Record {
+    fn default() -> Self {
+        Self { sample_kimg: 10.0, checkpoint_kimg: 10.0, keep: 2, half_precision: true }
+    }
+}
+
+impl RunSpec {
+    /// Reads and checks a spec.
+    ///
+    /// # Errors
+    /// [`TrainingError::Spec`] with the line and the reason.
+    pub fn read(path: &Path) -> Result<Self, TrainingError> {
+        let wrong = |problem| TrainingError::Spec { path: path.to_path_buf(), problem };
+        let size = std::fs::metadata(path).map_err(|e| wrong(format!("cannot be read: {e}")))?.len();
+        if size > 1 << 20 {
+            return Err(wrong("is larger than 1 MiB; a run spec is a short TOML file".to_owned()));
+        }
+        let text = std::fs::read_to_string(path).map_err(|e| wrong(format!("cannot be read: {e}")))?;
+        let mut spec = Self::parse(&text).map_err(wrong)?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let anchored = |file: &Path| {
+            let file = folder.join(file);
+            std::path::absolute(&file).unwrap_or(file)
+        };
+        spec.cohort = anchored(&spec.cohort);
+        spec.start_from = spec.start_from.as_deref().map(anchored);
+        Ok(spec)
+    }
+
+    /// Reads and checks the text of a spec.
+    ///
+    /// # Errors
+    /// A sentence that says what is wrong.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let spec: Self = toml::from_str(text).map_err(|e| format!("is not a run spec: {e}"))?;
+        spec.validate()?;
+        Ok(spec)
+    }
+
+    /// The spec as TOML.
+    pub fn to_toml(&self) -> String {
+        // Serialising numbers, strings and tables into memory has no way to fail.
+        toml::to_string(self).unwrap_or_default()
+    }
+
+    /// The networks for a cohort with this many labels.
+    pub fn architecture(&self, labels: usize) -> Architecture {
+        let Network { family, resolution, latent, feature_base, feature_max } = self.network;
+        Architecture { family, resolution, latent, labels, feature_base, feature_max }
+    }
+
+    /// Checks every number before anything is done with it.
+    ///
+    /// # Errors
+    /// A sentence that says which number is out of range.
+    pub fn validate(&self) -> Result<(), String> {
+        let check = |ok: bool, text: &str| if ok { Ok(()) } else { Err(text.to_owned()) };
+        let positive = |v: f64| v.is_finite() && v > 0.0;
+        let weight = |v: f64| v.is_finite() && v >= 0.0;
+        self.architecture(1).validate()?;
+        let plain = |c: char| c.is_alphanumeric() || "-_. ".contains(c);
+        check(
+            !self.name.trim().is_empty() && self.name.len() <= 64 && self.name.chars().all(plain),
+            "name must be 1 to 64 letters, digits, spaces, dots, hyphens or underscores",
+        )?;
+        match self.loss {
+            Loss::WganGp { penalty, drift } => {
+                check(weight(penalty) && weight(drift), "loss weights must not be negative")?;
+            }
+            Loss::R1 { gamma, every, label_weight } => {
+                check(weight(gamma) && weight(label_weight), "loss weights must not be negative")?;
+                check((1..=1000).contains(&every), "loss.every must be 1 to 1000 steps")?;
+            }
+        }
+        let Schedule { total_kimg, levels } = &self.schedule;
+        check(positive(*total_kimg) && *total_kimg <= 1e7, "schedule.total_kimg must be above 0")?;
+        let sides: Vec<usize> = levels.iter().map(|level| level.side).collect();
+        check(
+            sides.last() == Some(&self.network.resolution)
+                && sides.windows(2).all(|pair| pair[0].checked_mul(2) == Some(pair[1]))
+                && sides.first().is_some_and(|&side| side >= 4 && side.is_power_of_two()),
+            "schedule.levels must double from one side to the next and end at network.resolution",
+        )?;
+        check(
+            self.network.family == Family::ProgGan || levels.len() == 1,
+            "cpd_gan does not grow: give one level, at network.resolution",
+        )?;
+        for level in levels {
+            check(
+                (1..=4096).contains(&level.batch) && (level.batch < 4 || level.batch.is_multiple_of(4)),
+                "batch must be a multiple of 4 (the critic compares images in fours), at most 4096",
+            )?;
+            check(weight(level.fade_kimg) && weight(level.stable_kimg), "fade_kimg and stable_kimg must not be negative")?;
+        }
+        let adam = self.optimiser;
+        check(positive(adam.rate) && positive(adam.epsilon), "optimiser.rate and epsilon must be above 0")?;
+        check((0.0..1.0).contains(&adam.beta1) && (0.0..1.0).contains(&adam.beta2), "betas must be 0 up to below 1")?;
+        check((0.0..=1.0).contains(&adam.settle), "optimiser.settle must be 0 to 1")?;
+        match self.average {
+            Average::PerStep { decay } => check((0.0..1.0).contains(&decay), "average.decay must be 0 up to below 1")?,
+            Average::HalfLife { kimg } => check(positive(kimg), "average.kimg must be above 0")?,
+        }
+        let record = self.record;
+        check(
+            positive(record.sample_kimg) && positive(record.checkpoint_kimg) && record.keep >= 1,
+            "record.sample_kimg and checkpoint_kimg must be above 0, keep at least 1",
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::training::presets;
+
+    #[test]
+    fn a_spec_reads_back_from_its_text() {
+        for name in presets::NAMES {
+            let spec = presets::preset(name, Family::ProgGan).unwrap();
+            assert_eq!(RunSpec::parse(&spec.to_toml()).unwrap(), spec, "{name}");
+        }
+    }
+
+    #[test]
+    fn impossible_specs_are_refused_with_a_reason() {
+        let good = presets::preset("small-64", Family::ProgGan).unwrap();
+        let refused = |change: fn(&mut RunSpec)| {
+            let mut spec = good.clone();
+            change(&mut spec);
+            RunSpec::parse(&spec.to_toml()).unwrap_err()
+        };
+        assert!(refused(|s| s.schedule.levels[0].batch = 6).contains("multiple of 4"));
+        assert!(refused(|s| s.schedule.levels.clear()).contains("levels"));
+        assert!(refused(|s| s.network.family = Family::CpdGan).contains("does not grow"));
+        assert!(refused(|s| s.network.resolution = 48).contains("power of two"));
+        assert!(refused(|s| s.optimiser.rate = f64::NAN).contains("rate"));
+        assert!(refused(|s| s.schedule.total_kimg = 0.0).contains("total_kimg"));
+        assert!(refused(|s| s.name = "../x".to_owned()).contains("name"));
+        assert!(RunSpec::parse("name = 3").unwrap_err().contains("not a run spec"));
+        let unknown = good.to_toml().replace("seed = ", "sead = 1\nseed = ");
+        assert!(RunSpec::parse(&unknown).unwrap_err().contains("sead"));
+    }
+}
