@@ -20,7 +20,6 @@ mod rail;
 pub mod reference;
 mod render_worker;
 pub mod session;
-mod standin;
 pub mod state;
 mod status;
 mod task;

@@ -19,3 +19,5 @@ pub mod generator;
 pub mod encoder;
 pub mod neighbour;
 pub mod training;
+
+pub mod desktop;

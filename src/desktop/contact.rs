@@ -6,8 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::lightbox::Film;
 use super::render_worker::{SheetJob, SheetWorker};
-use super::standin::Generator;
-use crate::generator::Recipe;
+use crate::generator::{Generator, Recipe};
 
 /// How long the recipe must rest before the sheet is rendered, so that the live sample comes first.
 const REST: Duration = Duration::from_millis(180);

@@ -138,7 +138,7 @@ impl Dialogs {
         }
         let (purpose, mut text) = self.field.take()?;
         let mut done = false;
-        let modal = Modal::new(Id::new("path")).show(ctx, |ui| {
+        let modal = Modal::new(Id::unique("path")).show(ctx, |ui| {
             ui.set_width((ctx.content_rect().width() - 96.0).min(520.0));
             ui.heading(purpose.title());
             ui.label(RichText::new(purpose.hint()).color(theme::colors(ui).dim));

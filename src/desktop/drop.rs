@@ -62,7 +62,7 @@ pub fn hover(ctx: &egui::Context) {
         return;
     }
     let colors = Colors::on_film();
-    let painter = ctx.layer_painter(LayerId::new(Order::Foreground, Id::new("drop")));
+    let painter = ctx.layer_painter(LayerId::new(Order::Foreground, Id::unique("drop")));
     let rect = ctx.content_rect();
     painter.rect_filled(rect, 0.0, Color32::from_black_alpha(200));
     painter.rect_stroke(rect.shrink(16.0), 8.0, Stroke::new(2.0, colors.synthetic), StrokeKind::Inside);

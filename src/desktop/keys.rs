@@ -18,7 +18,7 @@ const MOUSE: [(&str, &str); 6] = [
 
 /// Shows the page; `false` when it was closed.
 pub fn show(ctx: &egui::Context) -> bool {
-    let modal = Modal::new(Id::new("keys")).show(ctx, |ui| {
+    let modal = Modal::new(Id::unique("keys")).show(ctx, |ui| {
         let height = (ctx.content_rect().height() - 120.0).min(640.0);
         ui.set_width((ctx.content_rect().width() - 96.0).min(760.0));
         ui.horizontal(|ui| {

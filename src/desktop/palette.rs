@@ -41,9 +41,9 @@ impl Palette {
         self.marked = (self.marked + down).saturating_sub(up).min(found.len().saturating_sub(1));
         let moved = down + up > 0;
         let mut chosen = (enter > 0).then_some(self.marked);
-        let area = Area::new(Id::new("palette area")).anchor(Align2::CENTER_TOP, vec2(0.0, 72.0)).order(egui::Order::Foreground);
+        let area = Area::new(Id::unique("palette area")).anchor(Align2::CENTER_TOP, vec2(0.0, 72.0)).order(egui::Order::Foreground);
         let frame = Frame::window(&ctx.global_style()).inner_margin(12);
-        let modal = Modal::new(Id::new("palette")).area(area).frame(frame).show(ctx, |ui| {
+        let modal = Modal::new(Id::unique("palette")).area(area).frame(frame).show(ctx, |ui| {
             ui.set_width((ctx.content_rect().width() - 64.0).min(560.0));
             let field = TextEdit::singleline(&mut self.query)
                 .hint_text("Find a command, a finding or a model")

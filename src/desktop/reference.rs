@@ -1,21 +1,32 @@
 //! The real side of the comparison: a cohort, the encoder that measures nearness, and the index over both.
 //!
-//! In: a pack's folder and the model it is to be compared with. Out: for a sample, the real films nearest to it.
-//! A pack that the model was not trained on is refused here, so that other people are never shown as neighbours.
+//! In: a pack's folder and the generator it is to be compared with. Out: for a sample, the real films nearest to it.
+//! A pack that the generator was not trained on is refused here, so that other people are never shown as neighbours.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use super::lightbox::Film;
-use super::standin::Generator;
+use super::lightbox::{Film, Gpu};
+use super::widgets::grouped;
+use crate::cohort::{Pack, Record, Sex};
+use crate::encoder::Encoder;
+use crate::generator::Generator;
+use crate::neighbour::{self, Index, NeighbourError};
 use crate::progress::Progress;
 use crate::radiograph::Radiograph;
-use crate::generator::Recipe;
+use crate::shipped;
 
-/// Why a pack cannot serve as the real side of a model.
+/// Largest side at which neighbours are shown.
+const SHOWN: usize = 256;
+
+/// Why a pack cannot serve as the real side of a generator.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ReferenceError {
     /// It is another cohort.
-    #[error("this model was trained on {wanted}; the pack {name} holds other patients, and they are not its neighbours")]
+    #[error(
+        "this model was trained on {wanted}, and the pack {name} is not that cohort as it was then; its people are not \
+         this model's neighbours"
+    )]
     OtherCohort {
         /// The cohort in the pack.
         name: String,
@@ -23,7 +34,10 @@ pub enum ReferenceError {
         wanted: String,
     },
     /// No encoder is here that was trained on this cohort.
-    #[error("no encoder for {name} is on this machine; nearness cannot be measured without one")]
+    #[error(
+        "no encoder trained on {name} is among the shipped models or beside the pack; nearness cannot be measured \
+         without one"
+    )]
     NoEncoder {
         /// The cohort in the pack.
         name: String,
@@ -43,10 +57,11 @@ pub struct Near {
     pub item: u32,
     /// 1 − cosine in encoder space.
     pub distance: f32,
-    /// Share of unseen patients, 0 to 100, whose own nearest film is as near as this or nearer.
-    pub percentile: f32,
-    /// Root mean square of the pixel differences, in the film's unit.
-    pub pixel_rms: Option<f32>,
+    /// Share of unseen films, 0 to 100, whose own nearest training film is as near as this or nearer; `None` where the
+    /// cohort has no unseen films.
+    pub percentile: Option<f32>,
+    /// Root mean square difference of brightness, 0 to 1.
+    pub pixel_rms: f32,
     /// The patient, as the source names them.
     pub patient: String,
     /// Age, sex and view, as far as stated: `58 M · PA`.
@@ -54,50 +69,160 @@ pub struct Near {
     /// Findings on the film.
     pub findings: Vec<String>,
     /// How many more films of this patient are among the nearest.
-    pub more_films: usize,
+    pub more_films: u32,
     /// The film.
-    pub film: std::sync::Arc<Film>,
+    pub film: Arc<Film>,
 }
 
-/// A cohort that a model's samples can be compared with.
+/// A cohort that a generator's samples can be compared with.
 pub struct Reference {
-    folder: PathBuf,
-    held_out: Vec<f32>,
-    generator: Generator,
+    pack: Pack,
+    encoder: Encoder,
+    index: Index,
 }
 
 impl Reference {
-    /// TEMPORARY
+    /// Opens a pack, makes sure that the generator was trained on it, finds its encoder and indexes it where needed.
+    ///
+    /// # Errors
+    /// [`ReferenceError`] in a sentence for the user.
     pub fn open(folder: &Path, generator: &Generator, progress: &Progress) -> Result<Self, ReferenceError> {
-        progress.set_total(40);
-        for _ in 0..40 {
-            progress.check().map_err(|_| ReferenceError::Cancelled)?;
-            std::thread::sleep(std::time::Duration::from_millis(25));
-            progress.advance(1);
+        let unusable = |error: &dyn std::fmt::Display| ReferenceError::Unusable(error.to_string());
+        let pack = Pack::open(folder).map_err(|error| unusable(&error))?;
+        let training = &generator.card().training;
+        let name = pack.header().name.clone();
+        if pack.header().identity != training.cohort_hash {
+            return Err(ReferenceError::OtherCohort { name, wanted: training.cohort.clone() });
         }
-        let mut held_out = crate::compute::random::normals(&mut crate::compute::random::stream(1, "x"), 240);
-        for v in &mut held_out { *v = (0.2 + *v * 0.05).max(0.02); }
-        held_out.sort_by(f32::total_cmp);
-        Ok(Self { folder: folder.into(), held_out, generator: generator.clone() })
+        let encoder = encoder_for(&pack).ok_or(ReferenceError::NoEncoder { name })?;
+        let index = Index::open_or_build(&pack, &encoder, progress).map_err(|error| match error {
+            NeighbourError::Cancelled(_) => ReferenceError::Cancelled,
+            other => unusable(&other),
+        })?;
+        Ok(Self { pack, encoder, index })
     }
+
     /// Where the pack lies.
-    pub fn folder(&self) -> &Path { &self.folder }
+    pub fn folder(&self) -> &Path {
+        self.pack.folder()
+    }
+
     /// Name of the cohort.
-    pub fn name(&self) -> &str { "phantom-chest" }
-    /// Identity of the cohort.
-    pub fn identity(&self) -> &str { "abc" }
+    pub fn name(&self) -> &str {
+        &self.pack.header().name
+    }
+
+    /// Identity of the cohort, which model cards name.
+    pub fn identity(&self) -> &str {
+        &self.pack.header().identity
+    }
+
     /// Films in the cohort.
-    pub fn films(&self) -> usize { 2595 }
+    pub fn films(&self) -> usize {
+        self.pack.len()
+    }
+
     /// Whether it holds phantoms, not patients.
-    pub fn is_phantom(&self) -> bool { true }
-    /// Distances of unseen patients to their nearest film of the train fold, ascending.
-    pub fn held_out(&self) -> &[f32] { &self.held_out }
-    /// TEMPORARY
-    pub fn nearest(&self, _image: &Radiograph, k: usize, gpu: Option<&super::lightbox::Gpu>) -> Result<Vec<Near>, String> {
-        Ok((0..k).map(|i| {
-            let image = self.generator.render(&Recipe::new("", i as u64 + 100)).unwrap();
-            Near { item: i as u32, distance: 0.081 + 0.006 * i as f32, percentile: if i == 0 { 0.6 } else { 3.1 * i as f32 }, pixel_rms: Some(0.13),
-                patient: format!("phantom-{:05}", 284 + i), about: "58 M · PA".into(), findings: vec!["Cardiomegaly".into(), "Pleural Effusion".into()], more_films: i % 3, film: std::sync::Arc::new(Film::new(image, gpu)) }
-        }).collect())
+    pub fn is_phantom(&self) -> bool {
+        self.pack.header().phantom
+    }
+
+    /// Distances of unseen films to their nearest film of the train fold, ascending.
+    pub fn held_out(&self) -> &[f32] {
+        self.index.held_out()
+    }
+
+    /// What is compared with, and by what, in lines.
+    pub fn about(&self) -> Vec<String> {
+        let header = self.pack.header();
+        let who = if header.phantom { "phantoms" } else { "patients" };
+        let card = self.encoder.card();
+        vec![
+            format!("{} films of {} {who}", grouped(header.films as u64), grouped(header.patients as u64)),
+            format!("compared with the train fold: {} films of {} {who}", grouped(self.index.len() as u64), grouped(self.index.patients() as u64)),
+            format!("by {} ({}, {} features, {})", card.name, card.preset, self.encoder.dim(), self.encoder.id()),
+            format!("licence of the films: {}", header.licence),
+            header.citation.clone(),
+        ]
+        .into_iter()
+        .filter(|line| !line.is_empty())
+        .collect()
+    }
+
+    /// The `k` patients nearest to a sample, nearest first.
+    ///
+    /// # Errors
+    /// A sentence, when the encoder was made for other values than the sample's.
+    pub fn nearest(&self, sample: &Radiograph, k: usize, gpu: Option<&Gpu>) -> Result<Vec<Near>, String> {
+        let features = self.encoder.features(std::slice::from_ref(sample)).map_err(|error| error.to_string())?;
+        let header = self.pack.header();
+        let side = header.resolutions.iter().copied().find(|&side| side <= SHOWN).unwrap_or(SHOWN);
+        let near = |found: neighbour::Neighbour| {
+            let item = found.item as usize;
+            let record = self.pack.record(item);
+            let findings = header.vocabulary.positives(&record.labels).map(str::to_owned).collect();
+            Near {
+                item: found.item,
+                distance: found.distance,
+                percentile: (!found.percentile.is_nan()).then_some(found.percentile),
+                pixel_rms: neighbour::pixel_rms(&self.pack, found.item, sample),
+                about: about(&record),
+                patient: record.patient,
+                findings,
+                more_films: found.others,
+                film: Arc::new(Film::new(self.pack.image(item, side), gpu)),
+            }
+        };
+        Ok(self.index.nearest(&features, k).into_iter().map(near).collect())
+    }
+}
+
+/// Age, sex and view, as far as stated.
+fn about(record: &Record) -> String {
+    let age = record.age.map(|age| format!("{age:.0}"));
+    let sex = record.sex.map(|sex| match sex {
+        Sex::Female => "F".to_owned(),
+        Sex::Male => "M".to_owned(),
+        Sex::Other => "O".to_owned(),
+    });
+    let person: Vec<String> = [age, sex].into_iter().flatten().collect();
+    let person = (!person.is_empty()).then(|| person.join(" "));
+    let parts: Vec<String> = [person, record.view.clone()].into_iter().flatten().collect();
+    parts.join(" · ")
+}
+
+/// The encoder that was trained on this pack's cohort: beside the pack, else among the shipped weights.
+fn encoder_for(pack: &Pack) -> Option<Encoder> {
+    let identity = &pack.header().identity;
+    let beside = std::fs::read_dir(pack.folder()).ok().into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
+    let mut beside: Vec<PathBuf> = beside.filter(|path| path.extension().is_some_and(|e| e == "safetensors")).collect();
+    beside.sort();
+    // Files that are no encoder, or a damaged one, are passed over; whoever opens them by hand is told what is wrong.
+    let mut encoders = beside.into_iter().chain(shipped::weights()).filter_map(|path| Encoder::load(&path).ok());
+    encoders.find(|encoder| &encoder.card().training.cohort_hash == identity)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cohort::Fold;
+
+    #[test]
+    fn a_person_is_described_as_far_as_stated() {
+        let mut record = Record {
+            patient: "7".into(),
+            source: "7.png".into(),
+            labels: vec![],
+            fold: Fold::Train,
+            age: Some(58.0),
+            sex: Some(Sex::Male),
+            view: Some("PA".into()),
+        };
+        assert_eq!(about(&record), "58 M · PA");
+        record.age = None;
+        record.view = None;
+        assert_eq!(about(&record), "M");
+        record.sex = None;
+        assert_eq!(about(&record), "");
     }
 }

@@ -7,8 +7,7 @@ use eframe::egui;
 
 use super::lightbox::{Film, Gpu};
 use super::worker::Worker;
-use super::standin::Generator;
-use crate::generator::Recipe;
+use crate::generator::{Generator, Recipe};
 
 /// How many contact-sheet images are rendered before the worker looks whether they are still wanted.
 const BATCH: usize = 8;

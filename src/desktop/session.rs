@@ -15,7 +15,7 @@ use eframe::egui;
 
 pub use cohort::Cohort;
 pub use compare::Difference;
-pub use model::{Model, ShelfEntry};
+pub use model::{Model, ShelfEntry, about};
 
 use super::contact::ContactSheet;
 use super::history::History;

@@ -59,7 +59,7 @@ fn seed(ui: &mut Ui, view: &mut Explore, session: &Session, actions: &mut Action
         let room = ui.available_width() - 2.0 * 28.0;
         let shown = view.seed_text.clone().unwrap_or_else(|| grouped(session.recipe().seed));
         let mut text = shown;
-        let field = TextEdit::singleline(&mut text).desired_width(room - 16.0).vertical_align(eframe::egui::Align::Center);
+        let field = TextEdit::singleline(&mut text).desired_width(room - 16.0).align(eframe::egui::Align2::LEFT_CENTER);
         let response = ui
             .add_sized(vec2(room, 24.0), field)
             .labelled_by(label.id)

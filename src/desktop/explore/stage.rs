@@ -10,7 +10,7 @@ use eframe::egui::{
 use super::{Explore, Mode};
 use crate::desktop::action::{Action, Actions};
 use crate::desktop::command::Command;
-use crate::desktop::lightbox::{ColorMap, Film, Look, Pane, Reading, drag_window};
+use crate::desktop::lightbox::{ColorMap, Look, Pane, Reading, drag_window};
 use crate::desktop::render_worker::Sample;
 use crate::desktop::session::Session;
 use crate::desktop::theme::{self, Colors};
@@ -281,7 +281,7 @@ fn notices(ui: &mut Ui, rect: Rect, session: &Session, actions: &mut Actions) {
         let icon = if notice.failed { Icon::Warning } else { Icon::Info };
         icon.paint(painter, pos2(area.left() + 20.0, area.center().y), 14.0, ink);
         let name = notice.text.clone();
-        let response = ui.interact(area, ui.id().with(("notice", index)), eframe::egui::Sense::hover());
+        let response = ui.interact(area, ui.scope_id().with(("notice", index)), eframe::egui::Sense::hover());
         response.widget_info(|| eframe::egui::WidgetInfo::labeled(eframe::egui::Role::Alert, true, &name));
         ui.painter().galley(pos2(area.left() + 40.0, area.top() + 8.0), text, on.text);
         let close = Rect::from_center_size(pos2(area.right() - 18.0, area.center().y), vec2(24.0, 24.0));

@@ -9,7 +9,6 @@ use crate::desktop::reference::{Near, Reference};
 use crate::desktop::session::{Cohort, Session};
 use crate::desktop::theme::{self, Colors};
 use crate::desktop::widgets::{Icon, Thumbnail, caption, grouped, number, percentile_bar, section};
-use crate::radiograph::Meaning;
 
 /// Below this percentile a sample lies nearer to a training patient than almost any unseen patient does.
 const TOO_NEAR: f32 = 1.0;
@@ -72,7 +71,7 @@ fn neighbour(ui: &mut Ui, view: &Explore, session: &Session, near: &Near, phanto
         let (width, height) = (near.film.size()[0], near.film.size()[1]);
         thumbnail.show(ui).on_hover_text(format!("{name}\n{} × {} pixels, film {} of the cohort", width, height, near.item));
         ui.vertical(|ui| {
-            let too_near = near.percentile < TOO_NEAR;
+            let too_near = near.percentile.is_some_and(|percentile| percentile < TOO_NEAR);
             ui.horizontal(|ui| {
                 ui.spacing_mut().item_spacing.x = 5.0;
                 let figure = RichText::new(number(near.distance, 3)).font(theme::medium(theme::TEXT)).color(accent);
@@ -84,42 +83,33 @@ fn neighbour(ui: &mut Ui, view: &Explore, session: &Session, near: &Near, phanto
                     ui.label(RichText::new("Too near").font(theme::medium(theme::TEXT)).color(colors.danger));
                 }
             });
-            percentile_bar(ui, near.percentile, phantom);
-            ui.label(sentence(near.percentile, phantom, too_near, &colors)).on_hover_text(
-                "Among patients the generator never saw: the share whose own nearest training patient is further away \
-                 than this one is from the sample.",
-            );
+            if let Some(percentile) = near.percentile {
+                percentile_bar(ui, percentile, phantom);
+                ui.label(sentence(percentile, phantom, too_near, &colors)).on_hover_text(
+                    "Of the films of people the generator never saw: the share whose own nearest training film is \
+                     farther away than this one is from the sample.",
+                );
+            } else {
+                caption(ui, "no unseen patients to judge by");
+            }
             ui.add_space(2.0);
             ui.label(RichText::new(&name).font(theme::caption()).color(colors.text));
             let findings =
                 if near.findings.is_empty() { "no finding".to_owned() } else { near.findings.join(", ") };
             let about = if near.about.is_empty() { findings } else { format!("{} · {findings}", near.about) };
             caption(ui, about);
-            let meaning = near.film.image().meaning();
-            let mut more = Vec::new();
-            if let Some(rms) = near.pixel_rms {
-                more.push(rms_text(rms, meaning));
-            }
+            let mut more = vec![format!("pixel RMS {:.3}", near.pixel_rms)];
             match near.more_films {
                 0 => {}
                 1 => more.push("+1 more film".to_owned()),
                 n => more.push(format!("+{n} more films")),
             }
-            if !more.is_empty() {
-                caption(ui, more.join(" · ")).on_hover_text(
-                    "Root mean square of the pixel differences, as a second opinion; and further films of this patient \
-                     among the nearest.",
-                );
-            }
+            caption(ui, more.join(" · ")).on_hover_text(
+                "Root mean square difference of brightness (0 black, 1 white), as a second opinion; and further films \
+                 of this patient among the nearest.",
+            );
         });
     });
-}
-
-fn rms_text(rms: f32, meaning: Meaning) -> String {
-    match meaning {
-        Meaning::Density => format!("pixel RMS {rms:.3}"),
-        Meaning::Hounsfield => format!("pixel RMS {rms:.1} HU"),
-    }
 }
 
 /// The percentile in words.

@@ -37,7 +37,7 @@ pub struct Reading {
 impl Pane<'_> {
     /// Draws into `rect`, pans and zooms. Dragging with the left button is left to the caller, by the response.
     pub fn show(&self, ui: &mut Ui, rect: Rect, zoom: &mut Zoom) -> (Response, Option<Reading>) {
-        let response = ui.interact(rect, ui.id().with(("pane", self.name)), Sense::click_and_drag());
+        let response = ui.interact(rect, ui.scope_id().with(("pane", self.name)), Sense::click_and_drag());
         response.widget_info(|| WidgetInfo::labeled(Role::Image, true, self.name));
         let size = self.film.size();
         let inner = rect.shrink(MARGIN.min(rect.width() * 0.05).min(rect.height() * 0.05));

@@ -7,10 +7,9 @@ use eframe::egui;
 
 use super::Session;
 use crate::desktop::history::History;
-use crate::desktop::standin::{Generator, library};
 use crate::desktop::state::Settings;
 use crate::desktop::task::{Outcome, Task};
-use crate::generator::{ModelCard, Recipe};
+use crate::generator::{Generator, ModelCard, Recipe, library};
 
 /// A generator and where it came from.
 pub struct Model {
