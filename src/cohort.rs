@@ -8,12 +8,13 @@
 
 mod import;
 pub mod pack;
+pub mod phantom;
 pub mod reader;
 mod record;
 pub mod split;
 mod summary;
 
-pub use import::{Format, ImportError, ImportOptions, ImportReport, Splits, import};
+pub use import::{Format, ImportError, ImportOptions, ImportReport, Rehearsal, Splits, import, rehearse};
 pub use pack::{Header, Pack, PackError};
 pub use reader::Uncertain;
 pub use record::{Fold, Record, Sex, Skipped};

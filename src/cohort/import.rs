@@ -31,14 +31,29 @@ pub enum Format {
     Nih,
     /// `PhysioNet` CT-ICH as brain-window pictures.
     CtIch,
+    /// `CheXpert`.
+    Chexpert,
+    /// RSNA 2019 intracranial haemorrhage.
+    Rsna,
     /// A `MedMNIST` archive.
     Medmnist,
+    /// One folder of pictures for each finding.
+    Folders,
+    /// A DICOM file or tree.
+    Dicom,
 }
 
 impl Format {
     /// Every format with its name on the command line.
-    pub const ALL: [(&'static str, Self); 3] =
-        [("nih", Self::Nih), ("ct-ich", Self::CtIch), ("medmnist", Self::Medmnist)];
+    pub const ALL: [(&'static str, Self); 7] = [
+        ("nih", Self::Nih),
+        ("ct-ich", Self::CtIch),
+        ("chexpert", Self::Chexpert),
+        ("rsna", Self::Rsna),
+        ("medmnist", Self::Medmnist),
+        ("folders", Self::Folders),
+        ("dicom", Self::Dicom),
+    ];
 }
 
 impl std::fmt::Display for Format {
@@ -119,6 +134,16 @@ impl ImportOptions {
             name: None,
         }
     }
+
+    fn request(&self) -> Request {
+        Request {
+            input: self.input.clone(),
+            resolution: self.resolution,
+            uncertain: self.uncertain,
+            source_folds: self.splits == Splits::Source,
+            labels: self.labels.clone(),
+        }
+    }
 }
 
 /// What an import did.
@@ -163,13 +188,7 @@ pub enum ImportError {
 pub fn import(options: &ImportOptions, progress: &Progress) -> Result<ImportReport, ImportError> {
     let started = Instant::now();
     check_resolution(options.resolution)?;
-    let request = Request {
-        input: options.input.clone(),
-        resolution: options.resolution,
-        uncertain: options.uncertain,
-        labels: options.labels.clone(),
-    };
-    let mut plan = reader::plan(options.format, &request, progress)?;
+    let mut plan = reader::plan(options.format, &options.request(), progress)?;
     if let Some(name) = &options.name {
         plan.name.clone_from(name);
     }
@@ -203,10 +222,70 @@ pub fn import(options: &ImportOptions, progress: &Progress) -> Result<ImportRepo
     }
 
     let mut writer = Writer::begin(&options.out, manifest)?;
-    let resumed = fill(&mut writer, &plan, options.resolution, progress)?;
+    for skipped in &plan.skipped {
+        writer.note_skipped(skipped.clone());
+    }
+    let mut feed = Feed::default();
+    let resumed = fill(
+        &mut writer,
+        &plan.items,
+        |item| fetch(&mut feed, item),
+        |item, raw| {
+            let (image, hash) = reader::load(&item.pixels, raw)?;
+            let unusable = |error| ReadError::new(item.pixels.path(), error, "leave it out");
+            Ok((film(item, hash), Levels::of(&image, options.resolution, plan.range).map_err(unusable)?))
+        },
+        film,
+        |item| item.source.clone(),
+        progress,
+    )?;
     let header = writer.finish()?;
     let skipped = Pack::open(&options.out)?.skipped()?;
     Ok(report(header, skipped, false, resumed))
+}
+
+/// What an import would do.
+#[derive(Debug, Clone, Serialize)]
+pub struct Rehearsal {
+    /// Films that could be read.
+    pub films: usize,
+    /// Every film that would be left out, with the reason.
+    pub skipped: Vec<Skipped>,
+}
+
+/// Reads and decodes everything an import would, and writes nothing.
+///
+/// # Errors
+/// As [`import`], except that nothing can go wrong with the pack.
+pub fn rehearse(options: &ImportOptions, progress: &Progress) -> Result<Rehearsal, ImportError> {
+    check_resolution(options.resolution)?;
+    let mut plan = reader::plan(options.format, &options.request(), progress)?;
+    let mut rehearsal = Rehearsal { films: 0, skipped: std::mem::take(&mut plan.skipped) };
+    progress.set_total(plan.items.len() as u64);
+    let mut feed = Feed::default();
+    for chunk in plan.items.chunks(CHUNK) {
+        progress.check()?;
+        let raws = chunk.iter().map(|item| fetch(&mut feed, item)).collect::<Result<Vec<_>, _>>()?;
+        let results: Vec<_> = chunk.par_iter().zip(raws).map(|(item, raw)| reader::load(&item.pixels, raw)).collect();
+        for (item, result) in chunk.iter().zip(results) {
+            match result {
+                Ok(_) => rehearsal.films += 1,
+                Err(reason) => {
+                    rehearsal.skipped.push(Skipped { source: item.source.clone(), reason: reason.to_string() });
+                }
+            }
+        }
+        progress.advance(chunk.len() as u64);
+    }
+    Ok(rehearsal)
+}
+
+/// What must be read in order, ahead of decoding in parallel.
+fn fetch(feed: &mut Feed, item: &Item) -> Result<Option<reader::Raw>, ReadError> {
+    match &item.pixels {
+        Pixels::Archive { path, member, index } => feed.take(path, member, *index).map(Some),
+        Pixels::Picture(_) | Pixels::Dicom { .. } => Ok(None),
+    }
 }
 
 /// Whether a side can be the largest of a pack.
@@ -229,51 +308,44 @@ pub(super) fn parent(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Decodes the planned films into the writer; returns how many an interrupted run had done.
-fn fill(writer: &mut Writer, plan: &Plan, side: usize, progress: &Progress) -> Result<usize, ImportError> {
-    for skipped in &plan.skipped {
-        writer.note_skipped(skipped.clone());
-    }
-    let resumed = writer.take_resumed();
-    progress.set_total((plan.items.len() - resumed.len().min(plan.items.len())) as u64);
-    for (item, outcome) in plan.items.iter().zip(&resumed) {
+/// Fills the writer with what becomes of `items`, some at a time; returns how many an interrupted run had done.
+///
+/// `fetch` runs in order on one thread and brings what `decode` needs; `decode` runs in parallel; `known` makes the entry
+/// of a film whose pixels an interrupted run has stored, from the hash it noted.
+pub(super) fn fill<T: Sync, R: Send>(
+    writer: &mut Writer,
+    items: &[T],
+    mut fetch: impl FnMut(&T) -> Result<R, ReadError>,
+    decode: impl Fn(&T, R) -> Result<(Film, Levels), ReadError> + Sync,
+    known: impl Fn(&T, [u8; 32]) -> Film + Sync,
+    name: impl Fn(&T) -> String,
+    progress: &Progress,
+) -> Result<usize, ImportError> {
+    let mut resumed = writer.take_resumed();
+    resumed.truncate(items.len());
+    let (done, left) = items.split_at(resumed.len());
+    progress.set_total(left.len() as u64);
+    for (item, outcome) in done.iter().zip(&resumed) {
         match outcome {
-            Outcome::Kept(hash) => writer.take_up(film(item, *hash)),
+            Outcome::Kept(hash) => writer.take_up(known(item, *hash)),
             Outcome::Left(reason) => {
-                writer.note_skipped(Skipped { source: item.source.clone(), reason: reason.clone() });
+                writer.note_skipped(Skipped { source: name(item), reason: reason.clone() });
             }
         }
     }
-    let mut feed = Feed::default();
     let mut saved = Instant::now();
-    for chunk in plan.items[resumed.len().min(plan.items.len())..].chunks(CHUNK) {
+    for chunk in left.chunks(CHUNK) {
         if progress.is_cancelled() {
             writer.checkpoint()?;
             return Err(Cancelled.into());
         }
-        let raws = chunk
-            .iter()
-            .map(|item| match &item.pixels {
-                Pixels::Archive { path, member, index } => feed.take(path, member, *index).map(Some),
-                Pixels::Picture(_) => Ok(None),
-            })
-            .collect::<Result<Vec<_>, _>>()?;
-        let decoded: Vec<Result<(Levels, [u8; 32]), ReadError>> = chunk
-            .par_iter()
-            .zip(raws)
-            .map(|(item, raw)| {
-                let (image, hash) = reader::load(&item.pixels, raw)?;
-                let levels = Levels::of(&image, side, plan.range);
-                let fail = |error| ReadError::new(item.pixels.path(), error, "leave it out");
-                Ok((levels.map_err(fail)?, hash))
-            })
-            .collect();
+        let fetched = chunk.iter().map(&mut fetch).collect::<Result<Vec<_>, _>>()?;
+        let decoded: Vec<Result<(Film, Levels), ReadError>> =
+            chunk.par_iter().zip(fetched).map(|(item, fetched)| decode(item, fetched)).collect();
         for (item, result) in chunk.iter().zip(decoded) {
             match result {
-                Ok((levels, hash)) => writer.push(film(item, hash), &levels)?,
-                Err(reason) => {
-                    writer.skip(Skipped { source: item.source.clone(), reason: reason.to_string() });
-                }
+                Ok((film, levels)) => writer.push(film, &levels)?,
+                Err(reason) => writer.skip(Skipped { source: name(item), reason: reason.to_string() }),
             }
         }
         progress.advance(chunk.len() as u64);
@@ -365,3 +437,5 @@ fn fingerprint(plan: &Plan, options: &ImportOptions, progress: &Progress) -> Res
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(super) use tests::real_data;

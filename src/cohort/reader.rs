@@ -5,10 +5,16 @@
 //! sentence that names file, place and remedy.
 
 mod archive;
+mod chexpert;
 mod ct_ich;
+mod detect;
+mod dicom;
+mod folders;
+mod jpeg;
 mod medmnist;
 mod nih;
 mod picture;
+mod rsna;
 mod table;
 
 use std::collections::HashMap;
@@ -22,7 +28,8 @@ use crate::finding::{NO_FINDING, Vocabulary};
 use crate::progress::{Cancelled, Progress};
 use crate::radiograph::{Meaning, Radiograph};
 
-pub(super) use archive::Feed;
+pub(super) use archive::{Feed, Raw};
+pub use detect::detect;
 
 /// Largest single file (picture, DICOM) that is read into memory.
 pub const MAX_FILE_BYTES: u64 = 512 << 20;
@@ -89,6 +96,15 @@ impl std::str::FromStr for Uncertain {
 pub enum Pixels {
     /// A PNG, JPEG or TIFF file.
     Picture(PathBuf),
+    /// One frame of a DICOM file.
+    Dicom {
+        /// The file.
+        path: PathBuf,
+        /// Which frame, from 0.
+        frame: u32,
+        /// Whether to read CT numbers, or density as displayed.
+        hounsfield: bool,
+    },
     /// One image of an array inside an `.npz` file.
     Archive {
         /// The `.npz` file.
@@ -104,7 +120,7 @@ impl Pixels {
     /// The file that holds them.
     pub fn path(&self) -> &Path {
         match self {
-            Self::Picture(path) | Self::Archive { path, .. } => path,
+            Self::Picture(path) | Self::Dicom { path, .. } | Self::Archive { path, .. } => path,
         }
     }
 }
@@ -166,6 +182,8 @@ pub struct Request {
     pub resolution: usize,
     /// Policy for uncertain labels.
     pub uncertain: Uncertain,
+    /// Whether the source's own folds are wanted.
+    pub source_folds: bool,
     /// A label table elsewhere than in `input`.
     pub labels: Option<PathBuf>,
 }
@@ -199,11 +217,21 @@ pub(super) fn load(pixels: &Pixels, raw: Option<archive::Raw>) -> Result<(Radiog
             let bytes = read_capped(path, MAX_FILE_BYTES)?;
             Ok((picture::decode(path, &bytes)?, Sha256::digest(&bytes).into()))
         }
+        (Pixels::Dicom { path, frame, hounsfield }, _) => dicom::load(path, *frame, *hounsfield),
         (Pixels::Archive { path, .. }, Some(raw)) => raw.decode(path),
         (Pixels::Archive { path, member, index }, None) => {
             Err(ReadError::new(path, format!("{member} has no image {index}"), "fetch the file again"))
         }
     }
+}
+
+/// One radiograph from a PNG, JPEG, TIFF or DICOM file, by its content: CT as Hounsfield units, all else as density.
+///
+/// # Errors
+/// [`ReadError`] when the file is none of these, is damaged, or larger than the limits.
+pub fn open_radiograph(path: &Path) -> Result<Radiograph, ReadError> {
+    let bytes = read_capped(path, MAX_FILE_BYTES)?;
+    if bytes.get(128..132) == Some(b"DICM") { dicom::decode(path, &bytes) } else { picture::decode(path, &bytes) }
 }
 
 /// A whole file, when it is a plain file of at most `cap` bytes.
@@ -265,7 +293,11 @@ pub fn plan(format: super::Format, request: &Request, progress: &Progress) -> Re
     let plan = match format {
         Format::Nih => nih::plan(request, progress),
         Format::CtIch => ct_ich::plan(request, progress),
+        Format::Chexpert => chexpert::plan(request, progress),
+        Format::Rsna => rsna::plan(request, progress),
         Format::Medmnist => medmnist::plan(request),
+        Format::Folders => folders::plan(request, progress),
+        Format::Dicom => dicom::plan(request, progress),
     }?;
     if plan.items.is_empty() {
         let why = plan
@@ -280,3 +312,6 @@ pub fn plan(format: super::Format, request: &Request, progress: &Progress) -> Re
     }
     Ok(plan)
 }
+
+#[cfg(test)]
+mod tests;

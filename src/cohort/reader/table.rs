@@ -15,8 +15,10 @@ const MAX_CELL_BYTES: usize = 4096;
 
 /// A CSV file and its columns.
 pub struct Table {
-    path: PathBuf,
+    /// The file.
+    pub path: PathBuf,
     columns: Vec<String>,
+    plain: Vec<String>,
     reader: Reader<File>,
     rows: usize,
 }
@@ -80,14 +82,22 @@ impl Table {
                 "point to a CSV file with a header line",
             ));
         }
-        let columns: Vec<String> =
-            header.iter().map(|name| plain(String::from_utf8_lossy(name).trim_start_matches('\u{feff}'))).collect();
-        Ok(Self { path: path.to_path_buf(), columns, reader, rows: 0 })
+        let columns: Vec<String> = header
+            .iter()
+            .map(|name| String::from_utf8_lossy(name).trim_start_matches('\u{feff}').trim().to_owned())
+            .collect();
+        let plain = columns.iter().map(|name| plain(name)).collect();
+        Ok(Self { path: path.to_path_buf(), columns, plain, reader, rows: 0 })
+    }
+
+    /// The columns' names, as written.
+    pub fn columns(&self) -> &[String] {
+        &self.columns
     }
 
     /// The position of a column under any of its names; case, spaces, hyphens and underscores do not matter.
     pub fn column(&self, names: &[&str]) -> Option<usize> {
-        names.iter().find_map(|name| self.columns.iter().position(|column| *column == plain(name)))
+        names.iter().find_map(|name| self.plain.iter().position(|column| *column == plain(name)))
     }
 
     /// As [`Table::column`], for a column that must be there.
