@@ -18,7 +18,8 @@ fn check_shaders(folder: &Path) {
             continue;
         }
         println!("cargo::rerun-if-changed={}", path.display());
-        let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("cannot read {}: {error}", path.display()));
+        let text =
+            std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("cannot read {}: {error}", path.display()));
         if let Err((line, message)) = validate(&text) {
             println!("cargo::error={}:{line}: {message}", path.display());
         }
@@ -31,7 +32,8 @@ fn validate(text: &str) -> Result<(), (u32, String)> {
         let line = error.location(text).map_or(0, |location| location.line_number);
         (line, error.message().to_owned())
     })?;
-    let mut validator = naga::valid::Validator::new(naga::valid::ValidationFlags::all(), naga::valid::Capabilities::empty());
+    let mut validator =
+        naga::valid::Validator::new(naga::valid::ValidationFlags::all(), naga::valid::Capabilities::empty());
     validator.validate(&module).map(|_| ()).map_err(|error| {
         let line = error.location(text).map_or(0, |location| location.line_number);
         let mut message = error.as_inner().to_string();

@@ -16,6 +16,7 @@ pub mod lightbox;
 mod neighbour_worker;
 mod notice;
 mod palette;
+mod phantoms;
 mod rail;
 pub mod reference;
 mod render_worker;
@@ -33,7 +34,7 @@ use std::path::PathBuf;
 use eframe::egui::{ViewportBuilder, vec2};
 
 pub use app::App;
-pub use tour::{TourError, tour};
+pub use tour::{Tour, TourError, tour};
 
 /// Identity of the window for the desktop environment, and of the folder its settings lie in.
 const APP_ID: &str = "negatoscope";

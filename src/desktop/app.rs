@@ -121,7 +121,9 @@ impl App {
             Command::KeepAsA => {
                 self.session.keep();
                 if self.session.kept().is_some() {
-                    self.session.notices.say("Kept as A. Change the recipe, then compare with A | B, Blink or Difference.");
+                    self.session
+                        .notices
+                        .say("Kept as A. Change the recipe, then compare with A | B, Blink or Difference.");
                 }
             }
             Command::SwapPair => self.session.swap(),

@@ -142,7 +142,9 @@ impl Dialogs {
             ui.set_width((ctx.content_rect().width() - 96.0).min(520.0));
             ui.heading(purpose.title());
             ui.label(RichText::new(purpose.hint()).color(theme::colors(ui).dim));
-            let field = ui.add(TextEdit::singleline(&mut text).desired_width(f32::INFINITY).hint_text(purpose.hint()));
+            let field = ui
+                .add(TextEdit::singleline(&mut text).desired_width(f32::INFINITY).hint_text(purpose.hint()))
+                .accessible_name("Path");
             done = field.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
             field.request_focus();
             ui.horizontal(|ui| {

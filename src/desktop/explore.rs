@@ -74,7 +74,7 @@ impl Default for Explore {
 
 /// Widths of the panels at the sides for a window of this width: the image grows, not they.
 fn side_widths(window: f32) -> (f32, f32) {
-    if window < 1280.0 { (240.0, 248.0) } else { (272.0, 296.0) }
+    if window < 1280.0 { (240.0, 248.0) } else { (288.0, 304.0) }
 }
 
 impl Explore {
@@ -151,7 +151,11 @@ fn initial_window(session: &Session) -> Window {
 }
 
 /// Asks for a recipe in which `change` was made.
-fn edit(session: &Session, gesture: Option<&'static str>, change: impl FnOnce(&mut crate::generator::Recipe)) -> Action {
+fn edit(
+    session: &Session,
+    gesture: Option<&'static str>,
+    change: impl FnOnce(&mut crate::generator::Recipe),
+) -> Action {
     let mut recipe = session.recipe().clone();
     change(&mut recipe);
     Action::Edit { recipe, gesture }

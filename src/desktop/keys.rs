@@ -19,7 +19,8 @@ const MOUSE: [(&str, &str); 6] = [
 /// Shows the page; `false` when it was closed.
 pub fn show(ctx: &egui::Context) -> bool {
     let modal = Modal::new(Id::unique("keys")).show(ctx, |ui| {
-        let height = (ctx.content_rect().height() - 120.0).min(640.0);
+        let height = (ctx.content_rect().height() - 140.0).min(620.0);
+        ui.spacing_mut().interact_size.y = 18.0;
         ui.set_width((ctx.content_rect().width() - 96.0).min(760.0));
         ui.horizontal(|ui| {
             ui.heading("Keys and mouse");
@@ -28,6 +29,7 @@ pub fn show(ctx: &egui::Context) -> bool {
         .inner
             | ScrollArea::vertical()
                 .max_height(height)
+                .min_scrolled_height(height)
                 .show(ui, |ui| {
                     ui.columns(2, |columns| {
                         let (left, right) = columns.split_at_mut(1);

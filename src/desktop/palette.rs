@@ -41,14 +41,16 @@ impl Palette {
         self.marked = (self.marked + down).saturating_sub(up).min(found.len().saturating_sub(1));
         let moved = down + up > 0;
         let mut chosen = (enter > 0).then_some(self.marked);
-        let area = Area::new(Id::unique("palette area")).anchor(Align2::CENTER_TOP, vec2(0.0, 72.0)).order(egui::Order::Foreground);
+        let area = Area::new(Id::unique("palette area"))
+            .anchor(Align2::CENTER_TOP, vec2(0.0, 72.0))
+            .order(egui::Order::Foreground);
         let frame = Frame::window(&ctx.global_style()).inner_margin(12);
         let modal = Modal::new(Id::unique("palette")).area(area).frame(frame).show(ctx, |ui| {
             ui.set_width((ctx.content_rect().width() - 64.0).min(560.0));
             let field = TextEdit::singleline(&mut self.query)
                 .hint_text("Find a command, a finding or a model")
                 .desired_width(f32::INFINITY);
-            let response = ui.add(field);
+            let response = ui.add(field).accessible_name("Find");
             if response.changed() {
                 self.marked = 0;
             }
@@ -59,7 +61,8 @@ impl Palette {
                     ui.label(egui::RichText::new("Nothing of that name").color(theme::colors(ui).dim));
                 }
                 for (i, entry) in found.iter().enumerate() {
-                    let button = Button::selectable(i == self.marked, entry.text.as_str()).shortcut_text(entry.detail.as_str());
+                    let button =
+                        Button::selectable(i == self.marked, entry.text.as_str()).shortcut_text(entry.detail.as_str());
                     let line = ui.add_sized(vec2(ui.available_width(), 26.0), button);
                     if i == self.marked && moved {
                         line.scroll_to_me(None);

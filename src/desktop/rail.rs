@@ -25,11 +25,8 @@ pub fn show(ui: &mut Ui, actions: &mut Actions) {
         });
         ui.with_layout(Layout::bottom_up(Align::Center), |ui| {
             ui.spacing_mut().item_spacing.y = 8.0;
-            let buttons = [
-                (Icon::Help, Command::Keys),
-                (Icon::Theme, Command::Theme),
-                (Icon::Search, Command::Palette),
-            ];
+            let buttons =
+                [(Icon::Help, Command::Keys), (Icon::Theme, Command::Theme), (Icon::Search, Command::Palette)];
             for (icon, command) in buttons {
                 let tooltip = format!("{} ({})", command.tooltip(), command.shortcut_text(ui.ctx()));
                 if icon_button(ui, icon, Some(colors.dim), command.text(), &tooltip).clicked() {

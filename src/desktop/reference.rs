@@ -139,7 +139,11 @@ impl Reference {
         let card = self.encoder.card();
         vec![
             format!("{} films of {} {who}", grouped(header.films as u64), grouped(header.patients as u64)),
-            format!("compared with the train fold: {} films of {} {who}", grouped(self.index.len() as u64), grouped(self.index.patients() as u64)),
+            format!(
+                "compared with the train fold: {} films of {} {who}",
+                grouped(self.index.len() as u64),
+                grouped(self.index.patients() as u64)
+            ),
             format!("by {} ({}, {} features, {})", card.name, card.preset, self.encoder.dim(), self.encoder.id()),
             format!("licence of the films: {}", header.licence),
             header.citation.clone(),
@@ -194,7 +198,8 @@ fn about(record: &Record) -> String {
 /// The encoder that was trained on this pack's cohort: beside the pack, else among the shipped weights.
 fn encoder_for(pack: &Pack) -> Option<Encoder> {
     let identity = &pack.header().identity;
-    let beside = std::fs::read_dir(pack.folder()).ok().into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
+    let beside =
+        std::fs::read_dir(pack.folder()).ok().into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
     let mut beside: Vec<PathBuf> = beside.filter(|path| path.extension().is_some_and(|e| e == "safetensors")).collect();
     beside.sort();
     // Files that are no encoder, or a damaged one, are passed over; whoever opens them by hand is told what is wrong.

@@ -234,7 +234,9 @@ impl Session {
         let panics = self.render.panics() + self.neighbours.panics() + self.sheet.panics();
         if panics > self.panics_told {
             self.panics_told = panics;
-            self.notices.fail("A background job failed in a way that was not foreseen. The log names the place; please report it.");
+            self.notices.fail(
+                "A background job failed in a way that was not foreseen. The log names the place; please report it.",
+            );
         }
     }
 

@@ -27,7 +27,11 @@ pub fn show(ui: &mut Ui, session: &Session) {
                 || "The window is drawn without a graphics device.".to_owned(),
                 |gpu| format!("The window is drawn by {}.", gpu.adapter()),
             );
-            item("CPU", format!("{} threads", rayon::current_num_threads()), format!("Samples are rendered and compared on the CPU. {drawn}"));
+            item(
+                "CPU",
+                format!("{} threads", rayon::current_num_threads()),
+                format!("Samples are rendered and compared on the CPU. {drawn}"),
+            );
             if let Some(model) = session.model()
                 && !narrow
             {
@@ -44,7 +48,11 @@ pub fn show(ui: &mut Ui, session: &Session) {
             }
             if let Some(reference) = session.cohort().reference() {
                 let films = grouped(reference.films() as u64);
-                item("cohort", format!("{}, {films} films", reference.name()), reference.folder().display().to_string());
+                item(
+                    "cohort",
+                    format!("{}, {films} films", reference.name()),
+                    reference.folder().display().to_string(),
+                );
             }
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                 let Some((what, fraction, left)) = session.queue() else { return };

@@ -93,7 +93,10 @@ mod tests {
     #[test]
     fn time_left_is_said_in_the_unit_a_person_would_use() {
         let said = |seconds| time_left(Duration::from_secs(seconds));
-        assert_eq!([said(0), said(45), said(200), said(7800)], ["1 s left", "45 s left", "4 min left", "2 h 10 min left"]);
+        assert_eq!(
+            [said(0), said(45), said(200), said(7800)],
+            ["1 s left", "45 s left", "4 min left", "2 h 10 min left"]
+        );
     }
 
     #[test]

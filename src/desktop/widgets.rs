@@ -12,7 +12,7 @@ mod thumbnail;
 mod toggle;
 
 pub use badge::badge;
-pub use button::{icon_button, mode_button, reset_button, text_button};
+pub use button::{flat, icon_button, mode_button, reset_button, text_button};
 pub use histogram::Histogram;
 pub use icon::Icon;
 pub use pad::Pad;

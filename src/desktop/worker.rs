@@ -180,11 +180,15 @@ mod tests {
     fn the_newest_request_replaces_those_not_yet_begun() {
         let (begun, is_begun) = mpsc::channel();
         let (go, may_go) = mpsc::channel::<()>();
-        let mut worker = Worker::spawn("test", || (), move |n: u32, desk: &Desk<'_, u32>| {
-            begun.send(n).unwrap();
-            may_go.recv().unwrap();
-            desk.answer(n);
-        })
+        let mut worker = Worker::spawn(
+            "test",
+            || (),
+            move |n: u32, desk: &Desk<'_, u32>| {
+                begun.send(n).unwrap();
+                may_go.recv().unwrap();
+                desk.answer(n);
+            },
+        )
         .unwrap();
         worker.ask(1);
         assert_eq!(is_begun.recv().unwrap(), 1);
@@ -204,10 +208,14 @@ mod tests {
 
     #[test]
     fn a_panic_is_counted_and_the_next_request_is_served() {
-        let mut worker = Worker::spawn("test", || (), |n: u32, desk: &Desk<'_, u32>| {
-            assert!(n > 0, "a request that cannot be served (this message belongs to the test)");
-            desk.answer(n);
-        })
+        let mut worker = Worker::spawn(
+            "test",
+            || (),
+            |n: u32, desk: &Desk<'_, u32>| {
+                assert!(n > 0, "a request that cannot be served (this message belongs to the test)");
+                desk.answer(n);
+            },
+        )
         .unwrap();
         worker.ask(0);
         until(|| !worker.is_busy());
@@ -219,9 +227,13 @@ mod tests {
 
     #[test]
     fn long_work_learns_that_it_is_superseded() {
-        let worker = Worker::spawn("test", || (), |_: (), desk: &Desk<'_, ()>| {
-            until(|| desk.superseded());
-        })
+        let worker = Worker::spawn(
+            "test",
+            || (),
+            |_: (), desk: &Desk<'_, ()>| {
+                until(|| desk.superseded());
+            },
+        )
         .unwrap();
         worker.ask(());
         thread::sleep(Duration::from_millis(5));

@@ -16,7 +16,11 @@ pub fn show(ui: &mut Ui, cohort: &Cohort, session: &Session, actions: &mut Actio
     ui.spacing_mut().item_spacing.y = 8.0;
     match cohort {
         Cohort::None => invite(ui, session, actions),
-        Cohort::Opening { task, .. } => working(ui, task.name(), task.progress(), actions),
+        Cohort::Opening { .. } | Cohort::Making { .. } => {
+            if let Some((name, progress)) = cohort.job() {
+                working(ui, name, progress, actions);
+            }
+        }
         Cohort::Refused { folder, reason } => {
             let danger = theme::colors(ui).danger;
             ui.horizontal_top(|ui| {
@@ -89,7 +93,10 @@ fn offer(ui: &mut Ui, session: &Session, actions: &mut Actions) {
             .accessible_name("Command that makes a pack");
     }
     ui.add_space(4.0);
-    caption(ui, "Only the cohort a model was trained on is compared with it. Other people are never shown as neighbours.");
+    caption(
+        ui,
+        "Only the cohort a model was trained on is compared with it. Other people are never shown as neighbours.",
+    );
 }
 
 fn working(ui: &mut Ui, name: &str, progress: &crate::progress::Progress, actions: &mut Actions) {

@@ -1,14 +1,20 @@
 //! Findings as switches with their strength.
 
-use eframe::egui::{DragValue, RichText, Ui, vec2};
+use eframe::egui::{DragValue, Rect, RichText, Sense, Ui, UiBuilder, pos2, vec2};
 
 use super::edit;
 use crate::desktop::action::{Action, Actions};
 use crate::desktop::command::Command;
 use crate::desktop::session::Session;
 use crate::desktop::theme;
-use crate::desktop::widgets::{section, toggle};
+use crate::desktop::widgets::{flat, section, toggle};
 
+use super::stage::strength_text;
+
+/// Height of a row.
+const ROW: f32 = 22.0;
+/// Room for a strength.
+const VALUE: f32 = 36.0;
 /// Strength up to which a generator was trained.
 const TRAINED: f32 = 1.0;
 /// Strength that can be reached on purpose.
@@ -28,23 +34,23 @@ pub fn show(ui: &mut Ui, session: &Session, actions: &mut Actions) {
         }
     });
     for finding in &model.generator.card().vocabulary.findings {
-        ui.horizontal(|ui| {
-            ui.spacing_mut().item_spacing.x = 4.0;
-            let strength = recipe.strength(finding);
-            let on = strength != 0.0;
-            let value_width = 40.0;
-            let switch = toggle(ui, on, finding, ui.available_width() - value_width - 4.0);
-            if switch.clicked() {
-                let asked = if on { 0.0 } else { TRAINED };
-                actions.push(edit(session, None, |recipe| recipe.set_strength(finding, asked)));
-            }
-            let hint = if on { "Click to switch off." } else { "Click to switch on." };
-            let id = switch.id;
-            switch.on_hover_text(format!("{finding}\n{hint}"));
-            if on {
-                strength_value(ui, session, finding, strength, value_width, id, actions);
-            }
-        });
+        let strength = recipe.strength(finding);
+        let on = strength != 0.0;
+        let (row, _) = ui.allocate_exact_size(vec2(ui.available_width(), ROW), Sense::hover());
+        let value = Rect::from_min_max(pos2(row.right() - VALUE, row.top()), row.max);
+        let name = if on { Rect::from_min_max(row.min, pos2(value.left() - 4.0, row.bottom())) } else { row };
+        let switch = toggle(ui, name, on, finding);
+        if switch.clicked() {
+            let asked = if on { 0.0 } else { TRAINED };
+            actions.push(edit(session, None, |recipe| recipe.set_strength(finding, asked)));
+        }
+        let hint = if on { "Click to switch off." } else { "Click to switch on." };
+        let id = switch.id;
+        switch.on_hover_text(format!("{finding}\n{hint}"));
+        if on {
+            let mut child = ui.new_child(UiBuilder::new().max_rect(value).id_salt(finding));
+            strength_value(&mut child, session, finding, strength, id, actions);
+        }
     }
 }
 
@@ -53,7 +59,6 @@ fn strength_value(
     session: &Session,
     finding: &str,
     strength: f32,
-    width: f32,
     label: eframe::egui::Id,
     actions: &mut Actions,
 ) {
@@ -62,15 +67,13 @@ fn strength_value(
     // Beyond what the generator was trained on only by purpose: typed, or dragged with Shift.
     let on_purpose = ui.input(|i| i.modifiers.shift) || ui.ctx().text_edit_focused();
     let most = if on_purpose { BEYOND } else { TRAINED };
-    ui.visuals_mut().override_text_color = Some(colors.synthetic);
-    ui.visuals_mut().widgets.inactive.weak_bg_fill = colors.panel;
+    flat(ui, Some(colors.synthetic));
     let field = DragValue::new(&mut value)
         .range(0.05..=most)
         .clamp_existing_to_range(false)
         .speed(0.01)
-        .fixed_decimals(if strength > TRAINED { 2 } else { 1 })
-        .max_decimals(2);
-    let response = ui.add_sized(vec2(width, 20.0), field).labelled_by(label).on_hover_text(
+        .custom_formatter(|v, _| strength_text(v as f32));
+    let response = ui.add_sized(ui.max_rect().size(), field).labelled_by(label).on_hover_text(
         "Strength: the value of this finding in the label. Drag, or click and type; double-click for 1.0.\nAbove 1, \
          which the generator never saw, only typed or with Shift held.",
     );

@@ -55,11 +55,12 @@ fn seed(ui: &mut Ui, view: &mut Explore, session: &Session, actions: &mut Action
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = 4.0;
         ui.set_height(24.0);
-        let label = ui.add_sized(vec2(40.0, 24.0), Label::new("Seed"));
+        let label = ui.label("Seed");
+        ui.add_space(80.0 - label.rect.width() - 4.0);
         let room = ui.available_width() - 2.0 * 28.0;
         let shown = view.seed_text.clone().unwrap_or_else(|| grouped(session.recipe().seed));
         let mut text = shown;
-        let field = TextEdit::singleline(&mut text).desired_width(room - 16.0).align(eframe::egui::Align2::LEFT_CENTER);
+        let field = TextEdit::singleline(&mut text).desired_width(room - 8.0).align(eframe::egui::Align2::LEFT_CENTER);
         let response = ui
             .add_sized(vec2(room, 24.0), field)
             .labelled_by(label.id)
@@ -76,9 +77,8 @@ fn seed(ui: &mut Ui, view: &mut Explore, session: &Session, actions: &mut Action
             }
             view.seed_text = None;
         }
-        let tooltip = |command: Command, ui: &Ui| {
-            format!("{} ({})", command.tooltip(), command.shortcut_text(ui.ctx()))
-        };
+        let tooltip =
+            |command: Command, ui: &Ui| format!("{} ({})", command.tooltip(), command.shortcut_text(ui.ctx()));
         let dim = theme::colors(ui).dim;
         let dice = tooltip(Command::RandomSeed, ui);
         let enabled = !session.seed_locked;
@@ -148,14 +148,7 @@ fn directions(ui: &mut Ui, view: &mut Explore, session: &Session, actions: &mut 
 }
 
 /// The name of a direction: double-click to type another.
-fn direction_name(
-    ui: &mut Ui,
-    view: &mut Explore,
-    component: u16,
-    name: &str,
-    tooltip: &str,
-    actions: &mut Actions,
-) {
+fn direction_name(ui: &mut Ui, view: &mut Explore, component: u16, name: &str, tooltip: &str, actions: &mut Actions) {
     if let Some((renaming, text)) = &mut view.renaming
         && *renaming == component
     {

@@ -1,8 +1,8 @@
 //! Chooses the generator: shipped, recent or any file; and shows its card.
 
 use eframe::egui::{
-    Align, Button, Layout, Popup, PopupCloseBehavior, Role, RichText, ScrollArea, Sense, TextWrapMode, Ui,
-    WidgetInfo, WidgetText, pos2, vec2,
+    Align, Button, Layout, Popup, PopupCloseBehavior, RichText, Role, ScrollArea, Sense, TextWrapMode, Ui, WidgetInfo,
+    WidgetText, pos2, vec2,
 };
 
 use crate::desktop::action::{Action, Actions};

@@ -37,11 +37,13 @@ pub fn show(ui: &mut Ui, view: &mut Explore, session: &mut Session, actions: &mu
         }
     });
     let side = if rows { SMALL } else { LARGE };
-    let room = ui.available_width() - if rows { ROW_NAME } else { 0.0 };
+    let room = ui.available_width() - if rows { ROW_NAME + 8.0 } else { 0.0 };
     let columns = ((room + 8.0) / (side + 8.0)).floor().max(1.0) as u64;
     view.follow_seed(session.recipe().seed, columns);
+    // What is left over is shared out between the thumbnails, so that the row ends at the panel's edge.
+    let step = if columns > 1 { side + (room - columns as f32 * side) / (columns - 1) as f32 } else { side };
     let seeds: Vec<u64> = (0..columns).map(|i| view.sheet_start.saturating_add(i)).collect();
-    if rows { table(ui, view, session, &seeds, actions) } else { row(ui, view, session, &seeds, actions) }
+    if rows { table(ui, view, session, &seeds, step, actions) } else { row(ui, view, session, &seeds, step, actions) }
 }
 
 impl Explore {
@@ -59,12 +61,12 @@ fn with_seed(recipe: &Recipe, seed: u64) -> Recipe {
     Recipe { seed, ..recipe.clone() }
 }
 
-fn row(ui: &mut Ui, view: &Explore, session: &mut Session, seeds: &[u64], actions: &mut Actions) {
+fn row(ui: &mut Ui, view: &Explore, session: &mut Session, seeds: &[u64], step: f32, actions: &mut Actions) {
     let recipes: Vec<Recipe> = seeds.iter().map(|&seed| with_seed(session.recipe(), seed)).collect();
     session.sheet.want(recipes.clone());
     let origin = ui.cursor().min;
     for (i, recipe) in recipes.iter().enumerate() {
-        let cell = Rect::from_min_size(pos2(origin.x + i as f32 * (LARGE + 8.0), origin.y), vec2(LARGE, LARGE + 18.0));
+        let cell = Rect::from_min_size(pos2(origin.x + i as f32 * step, origin.y), vec2(LARGE, LARGE + 18.0));
         thumbnail(ui, view, session, recipe, cell, LARGE, &format!("seed {}", recipe.seed), actions);
         let ink = if recipe.seed == session.recipe().seed { theme::colors(ui).text } else { theme::colors(ui).dim };
         let text = format!("seed {}", recipe.seed);
@@ -76,7 +78,7 @@ fn row(ui: &mut Ui, view: &Explore, session: &mut Session, seeds: &[u64], action
     ui.advance_cursor_after_rect(Rect::from_min_size(origin, vec2(ui.available_width(), LARGE + 18.0)));
 }
 
-fn table(ui: &mut Ui, view: &Explore, session: &mut Session, seeds: &[u64], actions: &mut Actions) {
+fn table(ui: &mut Ui, view: &Explore, session: &mut Session, seeds: &[u64], step: f32, actions: &mut Actions) {
     let Some(model) = session.model() else { return };
     let mut names: Vec<Option<String>> = vec![None];
     names.extend(model.generator.card().vocabulary.findings.iter().cloned().map(Some));
@@ -105,7 +107,7 @@ fn table(ui: &mut Ui, view: &Explore, session: &mut Session, seeds: &[u64], acti
             ui.painter().galley(pos2(line.left(), line.center().y - galley.size().y * 0.5), galley, ink);
             for (i, &seed) in seeds.iter().enumerate() {
                 let recipe = recipe_of(name, seed);
-                let left = line.left() + ROW_NAME + i as f32 * (SMALL + 8.0);
+                let left = line.left() + ROW_NAME + i as f32 * step;
                 let cell = Rect::from_min_size(pos2(left, line.top()), vec2(SMALL, SMALL));
                 let label = format!("{text}, seed {seed}");
                 thumbnail(ui, view, session, &recipe, cell, SMALL, &label, actions);

@@ -45,7 +45,8 @@ fn single(
     letter: Option<&str>,
     actions: &mut Actions,
 ) {
-    let name = format!("Synthetic sample{}: {}", letter.map(|l| format!(" {l}")).unwrap_or_default(), says(&sample.recipe));
+    let name =
+        format!("Synthetic sample{}: {}", letter.map(|l| format!(" {l}")).unwrap_or_default(), says(&sample.recipe));
     let pane = Pane {
         film: &sample.film,
         look: view.look(session),
@@ -75,7 +76,11 @@ fn pair(ui: &mut Ui, rect: Rect, view: &mut Explore, session: &Session, sample: 
     let half = (rect.width() - gap) * 0.5;
     let left = Rect::from_min_size(rect.min, vec2(half, rect.height()));
     let right = Rect::from_min_size(pos2(rect.right() - half, rect.top()), vec2(half, rect.height()));
-    ui.painter().rect_filled(Rect::from_min_max(left.right_top(), right.left_bottom()), 0.0, theme::colors(ui).hairline);
+    ui.painter().rect_filled(
+        Rect::from_min_max(left.right_top(), right.left_bottom()),
+        0.0,
+        theme::colors(ui).hairline,
+    );
     match session.kept().cloned() {
         Some(kept) => single(ui, left, view, session, &kept, Some("A · kept"), actions),
         None => invite(ui, left, actions),
@@ -175,7 +180,8 @@ pub fn says(recipe: &Recipe) -> String {
     each.collect::<Vec<_>>().join(" · ")
 }
 
-fn strength_text(strength: f32) -> String {
+/// A strength with one decimal, or two where they tell something.
+pub fn strength_text(strength: f32) -> String {
     let text = format!("{strength:.2}");
     text.strip_suffix('0').map(str::to_owned).unwrap_or(text)
 }
@@ -236,8 +242,7 @@ fn film_menu(response: &Response, actions: &mut Actions) {
             Command::CopyRecipe,
             Command::ExportPng,
         ] {
-            let button =
-                eframe::egui::Button::new(command.text()).shortcut_text(command.shortcut_text(ui.ctx()));
+            let button = eframe::egui::Button::new(command.text()).shortcut_text(command.shortcut_text(ui.ctx()));
             if ui.add(button.frame_when_inactive(false)).clicked() {
                 actions.push(Action::Run(command));
             }
@@ -277,7 +282,13 @@ fn notices(ui: &mut Ui, rect: Rect, session: &Session, actions: &mut Actions) {
         let size = Vec2::new(width, text.size().y + 16.0);
         let area = Rect::from_min_size(pos2(rect.center().x - width * 0.5, top), size);
         let painter = ui.painter();
-        painter.rect(area, 4.0, Colors::on_film().raised, Stroke::new(1.0, theme::tint(ink, on.panel, 0.5)), eframe::egui::StrokeKind::Inside);
+        painter.rect(
+            area,
+            4.0,
+            Colors::on_film().raised,
+            Stroke::new(1.0, theme::tint(ink, on.panel, 0.5)),
+            eframe::egui::StrokeKind::Inside,
+        );
         let icon = if notice.failed { Icon::Warning } else { Icon::Info };
         icon.paint(painter, pos2(area.left() + 20.0, area.center().y), 14.0, ink);
         let name = notice.text.clone();

@@ -23,8 +23,9 @@ pub fn show(ui: &mut Ui, view: &Explore, session: &Session, actions: &mut Action
             let foot = 190.0;
             let list = (ui.available_height() - foot).max(120.0);
             let verdict = session.verdict();
-            ScrollArea::vertical().max_height(list).min_scrolled_height(list).show(ui, |ui| {
+            ScrollArea::vertical().max_height(list).min_scrolled_height(list).content_margin(1).show(ui, |ui| {
                 ui.spacing_mut().item_spacing.y = 12.0;
+                ui.spacing_mut().interact_size.y = 16.0;
                 match verdict.map(|verdict| &verdict.nears) {
                     Some(Ok(nears)) => {
                         for near in nears {
@@ -59,7 +60,7 @@ fn neighbour(ui: &mut Ui, view: &Explore, session: &Session, near: &Near, phanto
     let side = if ui.available_width() < 230.0 { 80.0 } else { 104.0 };
     ui.horizontal_top(|ui| {
         ui.spacing_mut().item_spacing = vec2(12.0, 2.0);
-        let name = format!("{} {}", if phantom { "Phantom" } else { "Patient" }, near.patient);
+        let name = who(&near.patient, phantom);
         let thumbnail = Thumbnail {
             film: Some(&near.film),
             look: view.look(session),
@@ -69,7 +70,9 @@ fn neighbour(ui: &mut Ui, view: &Explore, session: &Session, near: &Near, phanto
             clickable: false,
         };
         let (width, height) = (near.film.size()[0], near.film.size()[1]);
-        thumbnail.show(ui).on_hover_text(format!("{name}\n{} × {} pixels, film {} of the cohort", width, height, near.item));
+        thumbnail
+            .show(ui)
+            .on_hover_text(format!("{name}\n{} × {} pixels, film {} of the cohort", width, height, near.item));
         ui.vertical(|ui| {
             let too_near = near.percentile.is_some_and(|percentile| percentile < TOO_NEAR);
             ui.horizontal(|ui| {
@@ -94,8 +97,7 @@ fn neighbour(ui: &mut Ui, view: &Explore, session: &Session, near: &Near, phanto
             }
             ui.add_space(2.0);
             ui.label(RichText::new(&name).font(theme::caption()).color(colors.text));
-            let findings =
-                if near.findings.is_empty() { "no finding".to_owned() } else { near.findings.join(", ") };
+            let findings = if near.findings.is_empty() { "no finding".to_owned() } else { near.findings.join(", ") };
             let about = if near.about.is_empty() { findings } else { format!("{} · {findings}", near.about) };
             caption(ui, about);
             let mut more = vec![format!("pixel RMS {:.3}", near.pixel_rms)];
@@ -110,6 +112,15 @@ fn neighbour(ui: &mut Ui, view: &Explore, session: &Session, near: &Near, phanto
             );
         });
     });
+}
+
+/// The patient's name with the word before it, unless the name begins with that word itself.
+fn who(patient: &str, phantom: bool) -> String {
+    let word = if phantom { "Phantom" } else { "Patient" };
+    match patient.to_lowercase().strip_prefix(&word.to_lowercase()) {
+        Some(rest) => format!("{word}{rest}"),
+        None => format!("{word} {patient}"),
+    }
 }
 
 /// The percentile in words.
@@ -142,10 +153,9 @@ fn where_it_falls(
     caption(
         ui,
         format!(
-            "{color}: distance of N = {} unseen {who} to their nearest training {}. Amber: this sample. Research and \
-             teaching, not for diagnosis.",
+            "{color}: N = {} films of unseen {who}, by distance to the nearest training film. Amber: this sample. \
+             Research and teaching, not for diagnosis.",
             grouped(count as u64),
-            who.trim_end_matches('s'),
         ),
     );
 }
@@ -159,6 +169,12 @@ mod tests {
         assert_eq!(share_text(96.94), "96.9");
         assert_eq!(share_text(99.96), "over 99.9");
         assert_eq!(share_text(100.0), "100.0");
+    }
+
+    #[test]
+    fn a_phantom_is_not_called_so_twice() {
+        assert_eq!(who("phantom 0000007", true), "Phantom 0000007");
+        assert_eq!(who("00000284", false), "Patient 00000284");
     }
 
     #[test]

@@ -76,7 +76,8 @@ fn window_menu(ui: &mut Ui, narrow: bool, view: &Explore, session: &Session, act
 
 fn copy_menu(ui: &mut Ui, narrow: bool, actions: &mut Actions) {
     let text = if narrow { "Copy" } else { "Copy recipe" };
-    let button = text_button(ui, text, "Takes the recipe of this sample away as text").accessible_name("Copy recipe menu");
+    let button =
+        text_button(ui, text, "Takes the recipe of this sample away as text").accessible_name("Copy recipe menu");
     Popup::menu(&button).width(240.0).show(|ui| {
         ui.spacing_mut().item_spacing.y = 2.0;
         for command in [Command::CopyRecipe, Command::CopyCommandLine, Command::PasteRecipe] {

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use eframe::egui::{Painter, PaintCallbackInfo, Rect};
+use eframe::egui::{PaintCallbackInfo, Painter, Rect};
 use eframe::egui_wgpu::{Callback, CallbackResources, CallbackTrait, RenderState, ScreenDescriptor};
 use eframe::wgpu::{self, util::DeviceExt as _};
 
@@ -43,11 +43,14 @@ impl Gpu {
         let layout = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
             label: Some("radiograph"),
             entries: &[
-                entry(0, wgpu::BindingType::Buffer {
-                    ty: wgpu::BufferBindingType::Uniform,
-                    has_dynamic_offset: false,
-                    min_binding_size: None,
-                }),
+                entry(
+                    0,
+                    wgpu::BindingType::Buffer {
+                        ty: wgpu::BufferBindingType::Uniform,
+                        has_dynamic_offset: false,
+                        min_binding_size: None,
+                    },
+                ),
                 entry(1, texture()),
                 entry(2, texture()),
             ],
@@ -124,13 +127,8 @@ impl Gpu {
         }
         // The callback's rectangle is only what is visible, since viewports larger than the target are not allowed;
         // the shader finds its place by the pixel's own coordinates.
-        let callback = FilmCallback {
-            gpu: self.clone(),
-            film: Arc::clone(film),
-            place,
-            look: *look,
-            bindings: OnceLock::new(),
-        };
+        let callback =
+            FilmCallback { gpu: self.clone(), film: Arc::clone(film), place, look: *look, bindings: OnceLock::new() };
         painter.add(Callback::new_paint_callback(visible, callback));
     }
 }

@@ -69,12 +69,7 @@ mod tests {
 
     #[test]
     fn zero_difference_is_black_and_signs_have_their_own_colour() {
-        let look = Look {
-            window: Window::new(0.0, 2.0),
-            invert: false,
-            linear: false,
-            map: ColorMap::Diverging,
-        };
+        let look = Look { window: Window::new(0.0, 2.0), invert: false, linear: false, map: ColorMap::Diverging };
         let [below, zero, above] = [-1.0, 0.0, 1.0].map(|v| look.color(v));
         assert!(zero.iter().all(|&c| c <= 8), "{zero:?}");
         assert!(below[2] > 200 && below[0] < 120, "{below:?}");

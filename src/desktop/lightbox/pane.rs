@@ -1,7 +1,7 @@
 //! One pane of the light box: the film, the hand on it, the value under the pointer.
 
 use eframe::egui::{
-    Color32, CursorIcon, PointerButton, Rect, Response, Role, Sense, Stroke, StrokeKind, Ui, Vec2, WidgetInfo,
+    Color32, CursorIcon, PointerButton, Rect, Response, Role, Sense, Stroke, StrokeKind, Ui, Vec2, WidgetInfo, vec2,
 };
 
 use super::geometry::{Zoom, pixel_at};
@@ -9,7 +9,7 @@ use super::{Film, Look};
 use crate::radiograph::Window;
 
 /// Room between the film and the pane's edge while it fits, so that captions stay beside it.
-const MARGIN: f32 = 24.0;
+const MARGIN: f32 = 36.0;
 
 /// One pane to be drawn.
 pub struct Pane<'a> {
@@ -40,7 +40,7 @@ impl Pane<'_> {
         let response = ui.interact(rect, ui.scope_id().with(("pane", self.name)), Sense::click_and_drag());
         response.widget_info(|| WidgetInfo::labeled(Role::Image, true, self.name));
         let size = self.film.size();
-        let inner = rect.shrink(MARGIN.min(rect.width() * 0.05).min(rect.height() * 0.05));
+        let inner = inner(rect);
         if let Some(pointer) = response.hover_pos() {
             let factor = ui.input(|i| i.zoom_delta() * (i.smooth_scroll_delta().y / 200.0).exp());
             if factor != 1.0 {
@@ -68,9 +68,14 @@ impl Pane<'_> {
 
     /// Physical pixels per film pixel in `rect`.
     pub fn magnification(&self, rect: Rect, zoom: &Zoom, pixels_per_point: f32) -> f32 {
-        let inner = rect.shrink(MARGIN.min(rect.width() * 0.05).min(rect.height() * 0.05));
+        let inner = inner(rect);
         zoom.magnification(inner, self.film.size()) * pixels_per_point
     }
+}
+
+/// Where a film that fits may lie: captions are above and below it.
+fn inner(rect: Rect) -> Rect {
+    rect.shrink2(vec2(8.0, MARGIN.min(rect.height() * 0.1)))
 }
 
 /// Window and level by dragging: right widens, up brightens; a drag of 200 points is one e-fold or half a window.
@@ -89,7 +94,6 @@ fn whole_pixels(rect: Rect, pixels_per_point: f32) -> Rect {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use eframe::egui::vec2;
 
     #[test]
     fn dragging_right_widens_and_up_brightens() {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::Session;
 use super::model::file_name;
+use crate::desktop::phantoms;
 use crate::desktop::reference::{Reference, ReferenceError};
 use crate::desktop::task::{Outcome, Task};
 use crate::desktop::widgets::Histogram;
@@ -14,7 +15,12 @@ use crate::progress::Progress;
 pub enum Cohort {
     /// None is open.
     None,
-    /// One is being made, opened or indexed.
+    /// Phantoms are being drawn.
+    Making {
+        /// The job; it ends with the pack's folder.
+        task: Task<Result<PathBuf, ReferenceError>>,
+    },
+    /// One is being opened or indexed.
     Opening {
         /// Its folder.
         folder: PathBuf,
@@ -48,13 +54,14 @@ impl Cohort {
 
     /// Whether a job runs.
     pub fn is_busy(&self) -> bool {
-        matches!(self, Self::Opening { .. })
+        matches!(self, Self::Opening { .. } | Self::Making { .. })
     }
 
     /// Name and progress of the job that runs.
     pub fn job(&self) -> Option<(&str, &Progress)> {
         match self {
             Self::Opening { task, .. } => Some((task.name(), task.progress())),
+            Self::Making { task } => Some((task.name(), task.progress())),
             _ => None,
         }
     }
@@ -70,18 +77,22 @@ impl Session {
         let (generator, of_thread) = (model.generator.clone(), folder.clone());
         let name = format!("indexing {}", file_name(&folder));
         let task = Task::spawn(name, &self.ctx, move |progress| Reference::open(&of_thread, &generator, progress));
-        self.begin_cohort(folder, task);
-    }
-
-    pub(super) fn begin_cohort(
-        &mut self,
-        folder: PathBuf,
-        task: std::io::Result<Task<Result<Reference, ReferenceError>>>,
-    ) {
         self.verdict = None;
         match task {
             Ok(task) => self.cohort = Cohort::Opening { folder, task },
             Err(error) => self.notices.fail(format!("No thread could be started to open the cohort: {error}")),
+        }
+    }
+
+    /// Draws the phantoms that the open model was trained on, and then opens them.
+    pub fn make_phantoms(&mut self) {
+        let Some(model) = self.models.open() else { return };
+        let card = model.generator.card().clone();
+        let task = Task::spawn("drawing phantoms", &self.ctx, move |progress| phantoms::make(&card, progress));
+        self.verdict = None;
+        match task {
+            Ok(task) => self.cohort = Cohort::Making { task },
+            Err(error) => self.notices.fail(format!("No thread could be started to draw phantoms: {error}")),
         }
     }
 
@@ -90,9 +101,6 @@ impl Session {
         self.cohort = Cohort::None;
         self.verdict = None;
     }
-
-    /// TEMPORARY
-    pub fn make_phantoms(&mut self) {}
 
     /// After a model was opened: keeps the cohort if the model was trained on it, else opens the one that is
     /// remembered for it.
@@ -114,6 +122,20 @@ impl Session {
     }
 
     pub(super) fn advance_cohort(&mut self) {
+        if let Cohort::Making { task } = &self.cohort {
+            let result = match task.poll() {
+                Outcome::Running => return,
+                Outcome::Done(result) => result,
+                Outcome::Failed => Err(ReferenceError::Unusable(
+                    "Drawing the phantoms failed unexpectedly; the log names the place.".into(),
+                )),
+            };
+            match result {
+                Ok(folder) => self.open_cohort(folder),
+                Err(ReferenceError::Cancelled) => self.cohort = Cohort::None,
+                Err(reason) => self.cohort = Cohort::Refused { folder: phantoms::folder(), reason },
+            }
+        }
         let Cohort::Opening { folder, task } = &self.cohort else { return };
         let result = match task.poll() {
             Outcome::Running => return,

@@ -131,7 +131,10 @@ impl Session {
     pub(super) fn open_model_for(&mut self, path: PathBuf, recipe: Option<Recipe>) {
         let of_thread = path.clone();
         let task = Task::spawn("open model", &self.ctx, move |_| {
-            Generator::load(&of_thread).map_err(|error| error.to_string())
+            let generator = Generator::load(&of_thread).map_err(|error| error.to_string())?;
+            // Computed when first asked for; the window shall not be the one who waits for it.
+            generator.directions();
+            Ok(generator)
         });
         match task {
             Ok(task) => self.models.opening = Some(Opening { path, recipe, task }),

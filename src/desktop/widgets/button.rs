@@ -22,6 +22,15 @@ pub fn mode_button(ui: &mut Ui, chosen: bool, text: &str, tooltip: &str) -> Resp
     ui.add(button).on_hover_text(tooltip)
 }
 
+/// Figures that can be typed look like text until the hand is on them.
+pub fn flat(ui: &mut Ui, ink: Option<Color32>) {
+    let visuals = ui.visuals_mut();
+    visuals.override_text_color = ink;
+    visuals.widgets.inactive.weak_bg_fill = Color32::TRANSPARENT;
+    ui.spacing_mut().button_padding = vec2(2.0, 0.0);
+    ui.spacing_mut().interact_size.y = 20.0;
+}
+
 /// A square button with a drawn icon and no frame; `name` is read aloud and shown with the tooltip.
 pub fn icon_button(ui: &mut Ui, icon: Icon, color: Option<Color32>, name: &str, tooltip: &str) -> Response {
     sized_icon(ui, icon, color, vec2(24.0, 24.0), name, tooltip)

@@ -8,7 +8,6 @@ use crate::desktop::theme;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Histogram {
     counts: Vec<usize>,
-    low: f32,
     high: f32,
 }
 
@@ -17,13 +16,13 @@ impl Histogram {
     pub fn of(values: &[f32]) -> Self {
         // About as many bars as Sturges' rule doubled gives, so that a few hundred patients still show a shape.
         let bars = ((values.len().max(1) as f32).log2() * 2.0).clamp(8.0, 32.0) as usize;
-        let (low, high) = (0.0, values.last().copied().unwrap_or(1.0).max(1e-6) * 1.02);
+        let high = values.last().copied().unwrap_or(1.0).max(1e-6) * 1.02;
         let mut counts = vec![0; bars];
         for &value in values {
-            let at = ((value - low) / (high - low) * bars as f32) as usize;
+            let at = (value / high * bars as f32) as usize;
             counts[at.min(bars - 1)] += 1;
         }
-        Self { counts, low, high }
+        Self { counts, high }
     }
 
     /// Draws the bars in `bars`' colour, and the sample's distance as a line in `line`'s.
@@ -48,11 +47,20 @@ impl Histogram {
         painter.hline(plot.x_range(), plot.bottom(), Stroke::new(1.0, colors.track));
         let caption = theme::caption();
         let foot = rect.bottom();
-        painter.text(pos2(rect.left(), foot), Align2::LEFT_BOTTOM, format!("{:.2}", self.low), caption.clone(), colors.dim);
-        painter.text(pos2(rect.right(), foot), Align2::RIGHT_BOTTOM, format!("{:.2}", self.high), caption.clone(), colors.dim);
+        painter.text(pos2(rect.left(), foot), Align2::LEFT_BOTTOM, "0".to_owned(), caption.clone(), colors.dim);
+        painter.text(
+            pos2(rect.right(), foot),
+            Align2::RIGHT_BOTTOM,
+            {
+                let decimals = if self.high < 0.05 { 4 } else { 2 };
+                format!("{:.decimals$}", self.high)
+            },
+            caption.clone(),
+            colors.dim,
+        );
         painter.text(pos2(rect.center().x, foot), Align2::CENTER_BOTTOM, "cosine distance", caption, colors.dim);
         if let Some(distance) = sample {
-            let share = ((distance - self.low) / (self.high - self.low)).clamp(0.0, 1.0);
+            let share = (distance / self.high).clamp(0.0, 1.0);
             let x = plot.left() + 1.0 + share * (plot.width() - 2.0);
             painter.vline(x, plot.y_range(), Stroke::new(2.0, line));
         }
@@ -68,7 +76,7 @@ mod tests {
         let values: Vec<f32> = (0..240).map(|i| 0.001 * i as f32).collect();
         let histogram = Histogram::of(&values);
         assert_eq!(histogram.counts.iter().sum::<usize>(), 240);
-        assert!(histogram.high > 0.239 && histogram.low == 0.0);
+        assert!(histogram.high > 0.239);
         assert_eq!(Histogram::of(&[]).counts.iter().sum::<usize>(), 0);
     }
 }

@@ -1,8 +1,6 @@
 //! A square to drag through the latent plane: the seed in the middle, the way so far as dots.
 
-use eframe::egui::{
-    EventFilter, Key, Pos2, Rect, Role, Sense, Stroke, StrokeKind, Ui, WidgetInfo, pos2, vec2,
-};
+use eframe::egui::{EventFilter, Key, Pos2, Rect, Role, Sense, Stroke, StrokeKind, Ui, WidgetInfo, pos2, vec2};
 
 use super::Change;
 use super::toggle::reset_by_key;
@@ -24,8 +22,7 @@ pub struct Pad<'a> {
 impl Pad<'_> {
     /// Draws the pad; tells of a new place.
     pub fn show(&self, ui: &mut Ui) -> Option<Change<[f32; 2]>> {
-        let (rect, response) =
-            ui.allocate_exact_size(vec2(ui.available_width(), self.height), Sense::click_and_drag());
+        let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), self.height), Sense::click_and_drag());
         let [u, v] = self.value;
         let name = "Latent plane";
         response.widget_info(|| {

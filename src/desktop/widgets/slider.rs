@@ -3,12 +3,12 @@
 use std::ops::RangeInclusive;
 
 use eframe::egui::{
-    self, Align, DragValue, EventFilter, Key, Layout, Rect, Response, Role, Sense, Ui, WidgetInfo, accesskit, pos2,
-    vec2,
+    self, Align, DragValue, EventFilter, Key, Layout, Rect, Response, Role, Sense, Ui, UiBuilder, WidgetInfo,
+    accesskit, pos2, vec2,
 };
 
 use super::toggle::reset_by_key;
-use super::{Change, reset_button};
+use super::{Change, flat, reset_button};
 use crate::desktop::theme;
 
 /// One slider.
@@ -30,9 +30,13 @@ pub struct Slider<'a> {
 }
 
 /// Width kept for names.
-pub const NAME: f32 = 84.0;
+const NAME: f32 = 76.0;
 /// Width kept for values.
-const VALUE: f32 = 50.0;
+const VALUE: f32 = 48.0;
+/// Width kept for the arrow that resets.
+const RESET: f32 = 16.0;
+/// Height of a line.
+const ROW: f32 = 24.0;
 
 impl Slider<'_> {
     /// Draws the line; tells of a new value.
@@ -45,19 +49,26 @@ impl Slider<'_> {
     /// As [`Slider::show`], with something else in the place of the name.
     pub fn show_with_name(&self, ui: &mut Ui, name: impl FnOnce(&mut Ui)) -> Option<Change<f32>> {
         let mut change = None;
-        ui.horizontal(|ui| {
-            ui.spacing_mut().item_spacing.x = 4.0;
-            ui.set_height(22.0);
-            let cell = Rect::from_min_size(ui.cursor().min, vec2(NAME, 22.0));
-            ui.scope_builder(
-                egui::UiBuilder::new().max_rect(cell).layout(Layout::left_to_right(Align::Center)),
-                name,
-            );
-            ui.advance_cursor_after_rect(cell);
-            let rail = (ui.available_width() - VALUE - 16.0 - 12.0).max(40.0);
-            let response = self.rail(ui, rail, &mut change);
-            let mut value = self.value;
-            let show = self.show;
+        let (row, _) = ui.allocate_exact_size(vec2(ui.available_width(), ROW), Sense::hover());
+        let cell = |from: f32, to: f32| Rect::from_x_y_ranges(row.left() + from..=row.left() + to, row.y_range());
+        let width = row.width();
+        let part = |ui: &mut Ui, rect: Rect, add: &mut dyn FnMut(&mut Ui)| {
+            let layout = Layout::left_to_right(Align::Center);
+            let mut child =
+                ui.new_child(UiBuilder::new().max_rect(rect).layout(layout).id_salt((self.name, rect.left() as i32)));
+            add(&mut child);
+        };
+        let mut name = Some(name);
+        part(ui, cell(0.0, NAME), &mut |ui| {
+            if let Some(name) = name.take() {
+                name(ui);
+            }
+        });
+        let response = self.rail(ui, cell(NAME + 4.0, width - VALUE - RESET), &mut change);
+        let mut value = self.value;
+        let show = self.show;
+        part(ui, cell(width - VALUE - RESET, width - RESET), &mut |ui| {
+            flat(ui, None);
             let typed = ui
                 .add_sized(
                     vec2(VALUE, 20.0),
@@ -72,7 +83,9 @@ impl Slider<'_> {
             if typed.changed() {
                 change = Some(Change { value, dragging: typed.dragged() });
             }
-            let resets = response.double_clicked() || reset_by_key(ui, &response);
+        });
+        let resets = response.double_clicked() || reset_by_key(ui, &response);
+        part(ui, cell(width - RESET, width), &mut |ui| {
             if reset_button(ui, self.value != self.default, self.name) || resets {
                 change = Some(Change { value: self.default, dragging: false });
             }
@@ -80,8 +93,8 @@ impl Slider<'_> {
         change
     }
 
-    fn rail(&self, ui: &mut Ui, width: f32, change: &mut Option<Change<f32>>) -> Response {
-        let (rect, response) = ui.allocate_exact_size(vec2(width, 20.0), Sense::click_and_drag());
+    fn rail(&self, ui: &Ui, rect: Rect, change: &mut Option<Change<f32>>) -> Response {
+        let response = ui.interact(rect, ui.scope_id().with(("slider", self.name)), Sense::click_and_drag());
         let (least, most) = (*self.range.start(), *self.range.end());
         let span = most - least;
         let left = rect.left() + 6.0;

@@ -1,12 +1,12 @@
 //! A switch with its name beside it.
 
-use eframe::egui::{Key, Response, Role, Sense, TextWrapMode, Ui, WidgetInfo, WidgetText, pos2, vec2};
+use eframe::egui::{Key, Rect, Response, Role, Sense, TextWrapMode, Ui, WidgetInfo, WidgetText, pos2, vec2};
 
 use crate::desktop::theme;
 
-/// A row of `width` points that switches when clicked anywhere. The caller changes the value when it was clicked.
-pub fn toggle(ui: &mut Ui, on: bool, name: &str, width: f32) -> Response {
-    let (rect, response) = ui.allocate_exact_size(vec2(width, 20.0), Sense::click());
+/// A row that switches when clicked anywhere in `rect`. The caller changes the value when it was clicked.
+pub fn toggle(ui: &mut Ui, rect: Rect, on: bool, name: &str) -> Response {
+    let response = ui.interact(rect, ui.scope_id().with(("toggle", name)), Sense::click());
     let enabled = ui.is_enabled();
     response.widget_info(|| WidgetInfo::selected(Role::CheckBox, enabled, on, name));
     if !ui.is_rect_visible(rect) {
@@ -17,7 +17,7 @@ pub fn toggle(ui: &mut Ui, on: bool, name: &str, width: f32) -> Response {
     if response.has_focus() {
         painter.rect_filled(rect, 4.0, colors.hovered);
     }
-    let pill = eframe::egui::Rect::from_center_size(pos2(rect.left() + 13.0, rect.center().y), vec2(26.0, 14.0));
+    let pill = Rect::from_center_size(pos2(rect.left() + 13.0, rect.center().y), vec2(26.0, 14.0));
     let (track, knob, x) = if on {
         (theme::tint(colors.synthetic, colors.panel, 0.4), colors.synthetic, pill.right() - 7.0)
     } else {
