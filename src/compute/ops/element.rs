@@ -12,6 +12,8 @@ pub(super) trait Element: WithDType + Default {
     fn scratch() -> &'static LocalKey<RefCell<Vec<Self>>>;
     /// 1 / √self.
     fn reciprocal_root(self) -> Self;
+    /// ln(1 + exp(self)), without overflow.
+    fn softplus(self) -> Self;
 }
 
 macro_rules! element {
@@ -24,6 +26,10 @@ macro_rules! element {
 
             fn reciprocal_root(self) -> Self {
                 1.0 / self.sqrt()
+            }
+
+            fn softplus(self) -> Self {
+                self.max(0.0) + (-self.abs()).exp().ln_1p()
             }
         }
     };
@@ -91,7 +97,12 @@ pub(super) fn zip<T: Element>(x: &[T], y: &[T], f: impl Fn(T, T) -> T + Sync) ->
 }
 
 /// `f(number, parameter of its row)`, where row r of length `len` has parameter `parameters[r % parameters.len()]`.
-pub(super) fn map_rows<T: Element>(x: &[T], len: usize, parameters: &[T], f: impl Fn(T, T) -> T + Sync) -> Vec<T> {
+pub(super) fn map_rows<T: Element, P: Copy + Sync>(
+    x: &[T],
+    len: usize,
+    parameters: &[P],
+    f: impl Fn(T, P) -> T + Sync,
+) -> Vec<T> {
     build(x.len(), len, |start, out| {
         for (r, (row, x)) in out.chunks_mut(len).zip(x[start..].chunks(len)).enumerate() {
             let p = parameters[(start / len + r) % parameters.len()];
