@@ -100,7 +100,9 @@ fn sentence(error: &anyhow::Error) -> String {
 fn run(cli: Cli) -> anyhow::Result<()> {
     match cli.verb.unwrap_or(Verb::Explore(cli.explore)) {
         Verb::Explore(args) => {
-            let _ = (args.model, args.cohort); anyhow::bail!("x")
+            let model = args.model.as_deref().map(crate::generator::library::find).transpose()?;
+            let options = crate::desktop::Options { model, cohort: args.cohort, ..Default::default() };
+            Ok(crate::desktop::run(&options)?)
         }
         Verb::Models(args) => models::run(&args),
         Verb::Sample(args) => sample::run(&args),
@@ -109,7 +111,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Verb::Train(args) => train::run(&args),
         Verb::Encoder(verb) => encoder::run(&verb),
         Verb::Tour(args) => {
-            let _ = args.out; let pictures: Vec<PathBuf> = vec![];
+            let pictures = crate::desktop::tour(&args.out)?;
             println!("{} pictures in {}:", pictures.len(), args.out.display());
             for picture in pictures {
                 println!("  {}", picture.display());

@@ -20,7 +20,9 @@ pub mod encoder;
 pub mod neighbour;
 pub mod training;
 
+pub mod desktop;
+
 pub mod cli;
 
 /// Version and, where it was built from a repository, git revision.
-pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+pub const VERSION: &str = env!("NEGATOSCOPE_VERSION");
