@@ -74,7 +74,7 @@ struct TourArgs {
 pub fn main() -> ExitCode {
     crate::compute::init();
     let filter = tracing_subscriber::EnvFilter::try_from_env("NEGATOSCOPE_LOG");
-    let filter = filter.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("error,negatoscope=warn"));
+    let filter = filter.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("error,negatoscope=warn,wgpu_hal=off"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     match run(Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
