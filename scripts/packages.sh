@@ -1,4 +1,4 @@
-# Sourced by ./run and ./test: makes sure that Debian packages are there.
+# Sourced by ./run and ./test: makes sure that Debian packages and the toolchain are there.
 
 # need PACKAGE...: installs what is missing where it may, and says what to install where it may not.
 need() {
@@ -29,4 +29,10 @@ fi
 if ! command -v cargo >/dev/null 2>&1; then
     echo "The Rust toolchain (1.95 or newer) is missing: see https://rustup.rs" >&2
     exit 1
+fi
+
+# The software Vulkan driver complains where there is no folder for this session's sockets.
+if [ -z "${XDG_RUNTIME_DIR:-}" ]; then
+    XDG_RUNTIME_DIR=$(mktemp -d)
+    export XDG_RUNTIME_DIR
 fi
