@@ -141,6 +141,8 @@ fn weight_gradient<T: Element>(x: &[T], g: &[T], s: &Sizes) -> Vec<T> {
     if size == 0 || pixels == 0 || groups == 0 {
         return vec![T::zero(); size];
     }
+    // The sum is kept turned, k × o: the product then reads the patches, which are many, as they are, and only the
+    // gradient, which is small, has to be turned.
     let partial = |group: usize| {
         let (first, end) = (group * s.n / groups, (group + 1) * s.n / groups);
         let mut sum = vec![T::zero(); size];
@@ -150,31 +152,35 @@ fn weight_gradient<T: Element>(x: &[T], g: &[T], s: &Sizes) -> Vec<T> {
             let x = &x[start * s.input()..][..count * s.input()];
             let g = &g[start * s.o * pixels..][..count * s.o * pixels];
             if count == 1 && s.is_pointwise() {
-                let x = Matrix::transposed(x, pixels);
-                multiply((s.o, k, pixels), Matrix::rows(g, pixels), x, &mut sum, k, true);
+                with_scratch(s.o * pixels, |turned| {
+                    turn_rows(g, pixels, turned, s.o);
+                    let g = Matrix::rows(turned, s.o);
+                    multiply((k, s.o, pixels), Matrix::rows(x, pixels), g, &mut sum, s.o, true);
+                });
             } else if count == 1 {
                 let rows = tile(s);
-                with_scratch(k * rows * s.wo, |patches| {
+                with_scratch((k + s.o) * rows * s.wo, |scratch| {
                     for top in (0..s.ho).step_by(rows) {
                         let range = top..(top + rows).min(s.ho);
                         let columns = range.len() * s.wo;
+                        let (patches, turned) = scratch.split_at_mut(k * columns);
                         s.gather(x, range, patches, columns, 0);
-                        let g = Matrix::rows(&g[top * s.wo..], pixels);
-                        multiply((s.o, k, columns), g, Matrix::transposed(patches, columns), &mut sum, k, true);
+                        turn_rows(&g[top * s.wo..], pixels, &mut turned[..columns * s.o], s.o);
+                        let (patches, g) = (Matrix::rows(patches, columns), Matrix::rows(turned, s.o));
+                        multiply((k, s.o, columns), patches, g, &mut sum, s.o, true);
                     }
                 });
             } else {
                 let columns = count * pixels;
                 with_scratch((k + s.o) * columns, |scratch| {
-                    let (patches, gathered) = scratch.split_at_mut(k * columns);
-                    for (i, (x, g)) in x.chunks(s.input()).zip(g.chunks(s.o * pixels)).enumerate() {
+                    let (patches, turned) = scratch.split_at_mut(k * columns);
+                    let images = x.chunks(s.input()).zip(g.chunks(s.o * pixels));
+                    for (i, ((x, g), turned)) in images.zip(turned.chunks_mut(pixels * s.o)).enumerate() {
                         s.gather(x, 0..s.ho, patches, columns, i * pixels);
-                        for (to, from) in gathered.chunks_mut(columns).zip(g.chunks(pixels)) {
-                            to[i * pixels..][..pixels].copy_from_slice(from);
-                        }
+                        turn_rows(g, pixels, turned, s.o);
                     }
-                    let g = Matrix::rows(gathered, columns);
-                    multiply((s.o, k, columns), g, Matrix::transposed(patches, columns), &mut sum, k, true);
+                    let (patches, g) = (Matrix::rows(patches, columns), Matrix::rows(turned, s.o));
+                    multiply((k, s.o, columns), patches, g, &mut sum, s.o, true);
                 });
             }
         }
@@ -187,7 +193,22 @@ fn weight_gradient<T: Element>(x: &[T], g: &[T], s: &Sizes) -> Vec<T> {
             *sum += part;
         }
     }
-    sum
+    let mut weight = vec![T::zero(); size];
+    turn_rows(&sum, s.o, &mut weight, k);
+    weight
+}
+
+/// Writes the transpose of the first columns of a matrix, whose rows lie `row` numbers apart: `out` gets rows of `length`
+/// numbers, as many as it has room for.
+fn turn_rows<T: Element>(matrix: &[T], row: usize, out: &mut [T], length: usize) {
+    // Few enough rows at a time that what is written stays in the nearest cache.
+    for (block, out) in out.chunks_mut(16 * length).enumerate() {
+        for (i, matrix) in matrix.chunks(row).take(length).enumerate() {
+            for (out, &number) in out[i..].iter_mut().step_by(length).zip(&matrix[block * 16..]) {
+                *out = number;
+            }
+        }
+    }
 }
 
 /// Output and input channels exchanged, the kernel turned by half a turn.

@@ -12,10 +12,14 @@ pub(super) trait Element: WithDType + Default {
     fn scratch() -> &'static LocalKey<RefCell<Vec<Self>>>;
     /// 1 / √self.
     fn reciprocal_root(self) -> Self;
+    /// The slice itself, if this is `f32`.
+    fn single(numbers: &[Self]) -> Option<&[f32]>;
+    /// The slice itself, if this is `f32`.
+    fn single_mut(numbers: &mut [Self]) -> Option<&mut [f32]>;
 }
 
 macro_rules! element {
-    ($name:ident) => {
+    ($name:ident, $single:expr) => {
         impl Element for $name {
             fn scratch() -> &'static LocalKey<RefCell<Vec<Self>>> {
                 thread_local! { static SCRATCH: RefCell<Vec<$name>> = const { RefCell::new(Vec::new()) }; }
@@ -25,11 +29,19 @@ macro_rules! element {
             fn reciprocal_root(self) -> Self {
                 1.0 / self.sqrt()
             }
+
+            fn single(numbers: &[Self]) -> Option<&[f32]> {
+                bytemuck::try_cast_slice(numbers).ok().filter(|_| $single)
+            }
+
+            fn single_mut(numbers: &mut [Self]) -> Option<&mut [f32]> {
+                bytemuck::try_cast_slice_mut(numbers).ok().filter(|_| $single)
+            }
         }
     };
 }
-element!(f32);
-element!(f64);
+element!(f32, true);
+element!(f64, false);
 
 /// Lends `n` numbers of this thread's working memory, their values left over from earlier use. Not to be nested.
 pub(super) fn with_scratch<T: Element, R>(n: usize, work: impl FnOnce(&mut [T]) -> R) -> R {
