@@ -71,9 +71,7 @@ pub fn train_on(
     let mut run = Run::new(&folder, spec, source, watch)?;
     if let Some(from) = &spec.start_from {
         let (taken, left) = checkpoint::start_from(from, &mut state)?;
-        run.tell(&Event::Notice {
-            text: format!("{taken} tensors start from {}, {left} anew", from.display()),
-        })?;
+        run.tell(&Event::Notice { text: format!("{taken} tensors start from {}, {left} anew", from.display()) })?;
     }
     run.go(state, progress)
 }

@@ -55,7 +55,8 @@ pub fn write_grid(
 fn images(state: &State, spec: &RunSpec, latents: &[f32], labels: &[f32]) -> Result<Vec<Vec<f32>>> {
     let (n, device) = (COLUMNS, &state.device);
     let latents = Tensor::from_slice(latents, (n, state.architecture.latent), device)?;
-    let labels = Tensor::from_slice(labels, (1, labels.len()), device)?.broadcast_as((n, labels.len()))?.contiguous()?;
+    let labels =
+        Tensor::from_slice(labels, (1, labels.len()), device)?.broadcast_as((n, labels.len()))?.contiguous()?;
     let average = state.average.parameters();
     let images = generate(&average, &state.architecture, &latents, &labels, state.growth(spec))?;
     images.flatten_from(1)?.to_vec2::<f32>()

@@ -289,7 +289,10 @@ impl RunSpec {
                 (1..=4096).contains(&level.batch) && (level.batch < 4 || level.batch.is_multiple_of(4)),
                 "batch must be a multiple of 4 (the critic compares images in fours), at most 4096",
             )?;
-            check(weight(level.fade_kimg) && weight(level.stable_kimg), "fade_kimg and stable_kimg must not be negative")?;
+            check(
+                weight(level.fade_kimg) && weight(level.stable_kimg),
+                "fade_kimg and stable_kimg must not be negative",
+            )?;
         }
         let adam = self.optimiser;
         check(positive(adam.rate) && positive(adam.epsilon), "optimiser.rate and epsilon must be above 0")?;

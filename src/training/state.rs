@@ -92,8 +92,7 @@ impl State {
         let generator = initial(&architecture.generator(), spec.seed, device)?;
         let critic = initial(&architecture.critic(), spec.seed, device)?;
         let adam = spec.optimiser;
-        let config =
-            AdamConfig { rate: adam.rate, beta1: adam.beta1, beta2: adam.beta2, epsilon: adam.epsilon };
+        let config = AdamConfig { rate: adam.rate, beta1: adam.beta1, beta2: adam.beta2, epsilon: adam.epsilon };
         Ok(Self {
             average: Ema::new(&generator, 0.0)?,
             generator_adam: Adam::new(&generator, config)?,

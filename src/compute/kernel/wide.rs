@@ -5,8 +5,8 @@
 
 use std::sync::OnceLock;
 
-use super::instructions::Set;
 use super::Instructions;
+use super::instructions::Set;
 
 /// Rows of the result kept in registers: 12 × 2 sums, 2 right-hand vectors and 1 factor fill 27 of 32.
 #[cfg(target_arch = "x86_64")]
@@ -73,8 +73,8 @@ pub fn multiply(shape: Shape, a: &[f32], b: &[f32], out: &mut [f32]) {
 mod x86 {
     use super::{ROWS, Shape};
     use std::arch::x86_64::{
-        __m512, __mmask16, _mm512_fmadd_ps, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_set1_ps,
-        _mm512_setzero_ps,
+        __m512, __mmask16, _mm_load_ss, _mm512_broadcastss_ps, _mm512_fmadd_ps, _mm512_mask_storeu_ps,
+        _mm512_maskz_loadu_ps, _mm512_setzero_ps,
     };
 
     /// Numbers in one vector.
@@ -133,6 +133,7 @@ mod x86 {
     /// # Safety
     /// AVX-512F is there. `a` has R rows and k columns at the distances of `shape.left`, `b` has k rows at the distance
     /// `shape.right`, `out` has R rows at the distance `shape.out`, the last two with a number for every set bit of `masks`.
+    #[allow(clippy::needless_range_loop)] // see the first comment inside
     #[target_feature(enable = "avx512f")]
     unsafe fn tile<const R: usize, const W: usize>(
         masks: [__mmask16; W],
@@ -141,37 +142,39 @@ mod x86 {
         b: *const f32,
         out: *mut f32,
     ) {
-        let (step, next) = shape.left;
-        // Places are computed without overflow checks, which would keep the loops from being unrolled and the sums from
-        // staying in registers; none can overflow, as all lie inside slices.
+        // Places are computed without overflow checks and loops count without iterators: either would keep the loops from
+        // being unrolled, and so the sums out of registers, in builds with checks. None can overflow: all lie in slices.
         let place = |r: usize, step: usize, w: usize| r.wrapping_mul(step).wrapping_add(w.wrapping_mul(LANES));
+        let (step, next) = shape.left;
         let mut sums: [[__m512; W]; R] = [[_mm512_setzero_ps(); W]; R];
         if shape.add {
-            for (r, sums) in sums.iter_mut().enumerate() {
-                for (w, sum) in sums.iter_mut().enumerate() {
+            for r in 0..R {
+                for w in 0..W {
+                    let from = out.wrapping_add(place(r, shape.out, w));
                     // SAFETY: row r < R of `out`; the mask keeps to its columns.
-                    *sum = unsafe { _mm512_maskz_loadu_ps(masks[w], out.wrapping_add(place(r, shape.out, w))) };
+                    sums[r][w] = unsafe { _mm512_maskz_loadu_ps(masks[w], from) };
                 }
             }
         }
         for i in 0..shape.k {
             let mut right = [_mm512_setzero_ps(); W];
-            for (w, right) in right.iter_mut().enumerate() {
+            for w in 0..W {
                 // SAFETY: row i < k of `b`; the mask keeps to its columns.
-                *right = unsafe { _mm512_maskz_loadu_ps(masks[w], b.wrapping_add(place(i, shape.right, w))) };
+                right[w] = unsafe { _mm512_maskz_loadu_ps(masks[w], b.wrapping_add(place(i, shape.right, w))) };
             }
-            for (r, sums) in sums.iter_mut().enumerate() {
+            let left = a.wrapping_add(i.wrapping_mul(next));
+            for r in 0..R {
                 // SAFETY: row r < R and column i < k of `a`.
-                let factor = _mm512_set1_ps(unsafe { *a.wrapping_add(place(r, step, 0).wrapping_add(i.wrapping_mul(next))) });
-                for (sum, &right) in sums.iter_mut().zip(&right) {
-                    *sum = _mm512_fmadd_ps(factor, right, *sum);
+                let factor = _mm512_broadcastss_ps(unsafe { _mm_load_ss(left.wrapping_add(place(r, step, 0))) });
+                for w in 0..W {
+                    sums[r][w] = _mm512_fmadd_ps(factor, right[w], sums[r][w]);
                 }
             }
         }
-        for (r, sums) in sums.iter().enumerate() {
-            for (w, &sum) in sums.iter().enumerate() {
+        for r in 0..R {
+            for w in 0..W {
                 // SAFETY: as for the loads above.
-                unsafe { _mm512_mask_storeu_ps(out.wrapping_add(place(r, shape.out, w)), masks[w], sum) };
+                unsafe { _mm512_mask_storeu_ps(out.wrapping_add(place(r, shape.out, w)), masks[w], sums[r][w]) };
             }
         }
     }

@@ -33,9 +33,8 @@ pub fn criticise(
     growth: Growth,
 ) -> Result<Verdict> {
     let layers = Layers::new(parameters, architecture.critic());
-    let from_image = |side: usize, image: &Tensor| -> Result<Tensor> {
-        layers.conv_activated(&format!("d.{side}.image"), image)
-    };
+    let from_image =
+        |side: usize, image: &Tensor| -> Result<Tensor> { layers.conv_activated(&format!("d.{side}.image"), image) };
     let mut x = from_image(growth.side, images)?;
     for side in architecture.sides().rev().filter(|&side| side > 4 && side <= growth.side) {
         let main = layers.conv_activated(&format!("d.{side}.conv"), &x)?;

@@ -128,8 +128,7 @@ fn both_networks_and_their_gradients_agree_with_pytorch() {
     for case in Case::all() {
         let architecture = case.architecture();
         let generator = case.generator();
-        let image =
-            generate(&generator, &architecture, &noise(3, &[BATCH, 6], 1.0), &labels(), case.growth()).unwrap();
+        let image = generate(&generator, &architecture, &noise(3, &[BATCH, 6], 1.0), &labels(), case.growth()).unwrap();
         close_tensor("image", &image, case.image);
         let first = image.flatten_all().unwrap().to_vec1::<f32>().unwrap();
         for (ours, &theirs) in first.iter().zip(&case.first_pixels) {
