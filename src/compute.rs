@@ -4,6 +4,8 @@
 //! the framework operations that this one replaces.
 
 pub mod adam;
+pub mod clip;
+pub mod device;
 pub mod ema;
 pub mod kernel;
 pub mod ops;

@@ -9,6 +9,7 @@ pub mod card;
 pub(crate) mod example;
 pub mod file;
 mod inference;
+pub mod library;
 pub mod network;
 mod prepare;
 

@@ -5,6 +5,7 @@
 pub mod architecture;
 pub mod card;
 pub mod directions;
+pub mod export;
 pub mod library;
 pub mod model_file;
 pub mod network;

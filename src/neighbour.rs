@@ -5,6 +5,8 @@
 
 mod cache;
 mod search;
+#[cfg(test)]
+pub(crate) mod testing;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -88,16 +90,22 @@ impl Index {
             return Err(NeighbourError::Empty { cohort: header.name.clone() });
         }
         let held_out = [pack.fold_indices(Fold::Validation), pack.fold_indices(Fold::Test)].concat();
-        let path = cache_path(pack, encoder);
+        // An encoder that has no file yet has no name to cache under.
+        let path = (!encoder.hash().is_empty()).then(|| cache_path(pack, encoder));
         let shape = cache::Shape {
             key: cache_key(pack, encoder),
             dim: encoder.dim(),
             train: films.len(),
             held_out: held_out.len(),
         };
-        let rows = match cache::open(&path, &shape) {
-            Some(rows) => rows,
-            None => build(pack, encoder, (&films, &held_out), (&path, &shape), progress)?,
+        let rows = if let Some(rows) = path.as_deref().and_then(|path| cache::open(path, &shape)) {
+            rows
+        } else {
+            let (train, distances) = build(pack, encoder, &films, &held_out, progress)?;
+            match path {
+                Some(path) => cache::save(&path, &shape, train, distances),
+                None => Rows::Owned(train, distances),
+            }
         };
         let patients: Vec<u32> = films.iter().map(|&film| pack.patient_key(film as usize)).collect();
         let (keys, slots) = dense(&patients);
@@ -205,26 +213,27 @@ fn cache_key(pack: &Pack, encoder: &Encoder) -> String {
     store::hash_bytes(format!("features of {identity}, imported as {fingerprint}, by {hash}").as_bytes())
 }
 
+/// Rows of the train fold, and the held-out distances in ascending order.
 fn build(
     pack: &Pack,
     encoder: &Encoder,
-    (films, held_out): (&[u32], &[u32]),
-    (path, shape): (&std::path::Path, &cache::Shape),
+    films: &[u32],
+    held_out: &[u32],
     progress: &Progress,
-) -> Result<Rows, NeighbourError> {
+) -> Result<(Vec<f32>, Vec<f32>), NeighbourError> {
     progress.set_total((films.len() + 2 * held_out.len()) as u64);
     let train = encode(pack, encoder, films, progress)?;
     let others = encode(pack, encoder, held_out, progress)?;
-    let gallery = Gallery { rows: &train, dim: shape.dim, slots: &[], patients: 0 };
+    let gallery = Gallery { rows: &train, dim: encoder.dim(), slots: &[], patients: 0 };
     let mut distances = Vec::with_capacity(held_out.len());
-    let stride = search::stride(shape.dim);
+    let stride = search::stride(encoder.dim());
     for queries in others.chunks(BATCH * stride) {
         progress.check()?;
         distances.extend(gallery.nearest_distances(queries));
         progress.advance((queries.len() / stride) as u64);
     }
     distances.sort_by(f32::total_cmp);
-    Ok(cache::save(path, shape, train, distances))
+    Ok((train, distances))
 }
 
 /// Normalised, padded rows of features of some films.
@@ -257,4 +266,128 @@ fn dense(patients: &[u32]) -> (Vec<u32>, Vec<u32>) {
         })
         .collect();
     (keys, slots)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::encoder::{EncoderCard, EncoderTraining, Input, Stem, example};
+    use crate::radiograph::Meaning;
+
+    fn encoder(hash: &str, meaning: Meaning) -> Encoder {
+        let architecture = example::config(Stem::Light);
+        let tensors = example::tensors(&architecture);
+        let card = EncoderCard {
+            name: "encoder-example".into(),
+            preset: "own".into(),
+            architecture,
+            input: Input::native(16, meaning, [0.0, 1.0]),
+            vocabulary: crate::finding::Vocabulary::new("own", ["Edema", "Mass", "Nodule"]),
+            training: EncoderTraining {
+                cohort: "drawn".into(),
+                cohort_hash: String::new(),
+                phantom: true,
+                images: 0,
+                patients: 0,
+                schedule: String::new(),
+                seed: 0,
+            },
+            metrics: std::collections::BTreeMap::new(),
+            remarks: vec![],
+            licence: "none".into(),
+            citation: String::new(),
+        };
+        Encoder::from_parts(card, &tensors, hash.repeat(64))
+    }
+
+    #[test]
+    fn the_train_fold_is_found_again_and_percentiles_are_those_of_held_out_films() {
+        let folder = tempfile::tempdir().unwrap();
+        let pack = testing::pack(folder.path(), 40, 1);
+        let encoder = encoder("a", Meaning::Density);
+        let progress = Progress::new();
+        let index = Index::open_or_build(&pack, &encoder, &progress).unwrap();
+        assert_eq!((index.len(), index.patients(), index.held_out().len()), (60, 30, 20));
+        assert_eq!(progress.counts(), (100, 100));
+        assert!(index.held_out().windows(2).all(|pair| pair[0] <= pair[1]));
+
+        // A film of the train fold is its own neighbour at distance zero, nearer than any held-out film.
+        let film = pack.fold_indices(Fold::Train)[17];
+        let features = encoder.features(&[pack.image(film as usize, 16)]).unwrap();
+        let found = index.nearest(&features, 5);
+        assert_eq!((found[0].item, found[0].patient), (film, pack.patient_key(film as usize)));
+        assert!(found[0].distance < 1e-6 && found[0].percentile == 0.0, "{:?}", found[0]);
+        let mut patients: Vec<u32> = found.iter().map(|n| n.patient).collect();
+        patients.sort_unstable();
+        patients.dedup();
+        assert_eq!(patients.len(), 5);
+        assert!(found.windows(2).all(|pair| pair[0].distance <= pair[1].distance));
+        assert_eq!(index.nearest_batch(&[&features[..], &features[..]].concat(), 5), [found.clone(), found]);
+
+        // Each held-out film has the percentile of its own rank: the farthest 100, and never below its share.
+        let mut ranks: Vec<f32> = [Fold::Validation, Fold::Test]
+            .into_iter()
+            .flat_map(|fold| pack.fold_indices(fold))
+            .map(|film| {
+                let features = encoder.features(&[pack.image(film as usize, 16)]).unwrap();
+                let nearest = index.nearest(&features, 1)[0];
+                assert_eq!(pack.fold(nearest.item as usize), Fold::Train);
+                nearest.percentile
+            })
+            .collect();
+        ranks.sort_by(f32::total_cmp);
+        assert_eq!(ranks, (1..=20).map(|i| i as f32 * 5.0).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn features_are_cached_and_made_anew_for_another_encoder_or_cohort() {
+        let folder = tempfile::tempdir().unwrap();
+        let pack = testing::pack(folder.path(), 16, 1);
+        let steps = |pack: &Pack, encoder: &Encoder| {
+            let progress = Progress::new();
+            let index = Index::open_or_build(pack, encoder, &progress).unwrap();
+            (progress.counts().0, index.held_out().to_vec())
+        };
+        let first = encoder("a", Meaning::Density);
+        let (built, distances) = steps(&pack, &first);
+        assert_eq!(built, 24 + 2 * 8);
+        assert_eq!(steps(&pack, &first), (0, distances.clone()));
+        assert_eq!(steps(&pack, &encoder("b", Meaning::Density)).0, 40);
+        // The same folder, another cohort: the old cache is there and refused.
+        let cache = cache_path(&pack, &first);
+        let other_folder = tempfile::tempdir().unwrap();
+        let other = testing::pack(other_folder.path(), 16, 2);
+        std::fs::copy(&cache, cache_path(&other, &first)).unwrap();
+        let (built, others) = steps(&other, &first);
+        assert!(built == 40 && others != distances);
+        // Truncated: built anew with the same result.
+        std::fs::write(&cache, &std::fs::read(&cache).unwrap()[..500]).unwrap();
+        assert_eq!(steps(&pack, &first), (40, distances));
+    }
+
+    #[test]
+    fn cancelling_and_foreign_encoders_leave_no_cache() {
+        let folder = tempfile::tempdir().unwrap();
+        let pack = testing::pack(folder.path(), 16, 1);
+        let progress = Progress::new();
+        progress.cancel();
+        let good = encoder("a", Meaning::Density);
+        assert!(matches!(Index::open_or_build(&pack, &good, &progress), Err(NeighbourError::Cancelled(_))));
+        let foreign = encoder("c", Meaning::Hounsfield);
+        let error = Index::open_or_build(&pack, &foreign, &Progress::new()).unwrap_err();
+        assert!(error.to_string().contains("drawn"), "{error}");
+        assert!(!cache_path(&pack, &good).exists() && !cache_path(&pack, &foreign).exists());
+    }
+
+    #[test]
+    fn pixel_rms_is_that_of_brightness() {
+        let folder = tempfile::tempdir().unwrap();
+        let pack = testing::pack(folder.path(), 8, 1);
+        let film = pack.image(3, 32);
+        assert_eq!(pixel_rms(&pack, 3, &film), 0.0);
+        let shifted = film.pixels().iter().map(|v| v * 0.5).collect();
+        let shifted = Radiograph::new(32, 32, shifted, Meaning::Density).unwrap();
+        let power = film.pixels().iter().map(|v| f64::from(*v).powi(2)).sum::<f64>() / 1024.0;
+        assert!((f64::from(pixel_rms(&pack, 3, &shifted)) - 0.5 * power.sqrt()).abs() < 1e-6);
+    }
 }

@@ -7,6 +7,7 @@
 
 pub mod augment;
 pub mod checkpoint;
+pub mod classifier;
 pub mod events;
 pub mod export;
 pub mod losses;

@@ -13,6 +13,7 @@ use super::reader::{self, Feed, Item, Pixels, Plan, ReadError, Request, Uncertai
 use super::{Fold, Skipped, split};
 use crate::progress::{Cancelled, Progress};
 use crate::radiograph::MAX_SIDE;
+use crate::store;
 
 /// Part of the fingerprint: raised when the same files would give other pixels, labels or folds than before.
 const IMPORTER: u32 = 1;
@@ -430,9 +431,11 @@ fn fingerprint(plan: &Plan, options: &ImportOptions, progress: &Progress) -> Res
         progress.check()?;
         let lines: Vec<String> =
             chunk.par_iter().map(|item| format!("{item:?} {:?}\n", stamp(item.pixels.path()))).collect();
-        lines.iter().for_each(|line| hasher.update(line));
+        for line in &lines {
+            hasher.update(line);
+        }
     }
-    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(store::hash_bytes(&hasher.finalize()))
 }
 
 #[cfg(test)]

@@ -443,7 +443,7 @@ fn check_header(header: &Header) -> Result<(), String> {
         return Err("it states impossible counts".into());
     }
     let side = header.resolutions.first().copied().unwrap_or(0);
-    if !side.is_power_of_two() || side > MAX_SIDE || side < SMALLEST_SIDE || header.resolutions != pyramid(side) {
+    if !side.is_power_of_two() || !(SMALLEST_SIDE..=MAX_SIDE).contains(&side) || header.resolutions != pyramid(side) {
         return Err(format!("its resolutions are not the powers of two from the largest down to {SMALLEST_SIDE}"));
     }
     Ok(())
@@ -472,3 +472,6 @@ fn map(folder: &Path, name: &str, header: &Header, expected: usize) -> Result<Op
     let map = unsafe { Mmap::map(&file) }.map_err(PackError::io(&path))?;
     Ok(Some(map))
 }
+
+#[cfg(test)]
+mod tests;

@@ -56,7 +56,8 @@ pub enum ReadError {
 }
 
 impl ReadError {
-    pub(super) fn new(path: &Path, problem: impl ToString, remedy: impl ToString) -> Self {
+    #[allow(clippy::needless_pass_by_value, reason = "callers hand over a message they have just made")]
+    pub(super) fn new(path: &Path, problem: impl std::fmt::Display, remedy: impl std::fmt::Display) -> Self {
         Self::File { path: path.to_path_buf(), problem: problem.to_string(), remedy: remedy.to_string() }
     }
 

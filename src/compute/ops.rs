@@ -6,30 +6,31 @@
 //!
 //! Call [`init`] before the first backward pass of the program.
 
+#![allow(clippy::disallowed_methods, reason = "this is the one place that may compose the framework's raw calls")]
+
 mod activation;
 mod batch_norm;
+mod channel;
 #[cfg(test)]
 mod check;
 mod convolution;
 mod element;
 mod gradient;
-mod logistic;
 mod loss;
 mod matrix;
-mod max_pool;
 mod norm;
 mod operation;
 mod patches;
+mod pool;
 mod resample;
 
-pub use activation::{SLOPE, bias_leaky_relu, leaky_relu};
+pub use activation::{SLOPE, bias_leaky_relu, leaky_relu, relu};
 pub use batch_norm::{NORM_EPSILON, batch_norm_relu, fixed_norm_relu};
 pub use convolution::{Conv, conv_down, conv_up, conv2d, conv2d_bias, conv2d_bias_leaky_relu};
 pub use gradient::{backward, input_gradient, without_weight_gradients};
-pub use logistic::bce_with_logits;
-pub use loss::{log_softmax, softmax, softmax_cross_entropy};
-pub use max_pool::max_pool;
-pub use norm::{minibatch_stddev, pixel_norm};
+pub use loss::{bce_with_logits, log_softmax, sigmoid, softmax, softmax_cross_entropy, softplus};
+pub use norm::{layer_norm, minibatch_stddev, pixel_norm};
+pub use pool::{avg_pool2, global_average, max_pool};
 pub use resample::{avg2, sum2, up2};
 
 use std::sync::Once;

@@ -107,6 +107,7 @@ impl Parameters {
 
     /// The same numbers without gradients, in the same memory: for a network that is used but not trained in a step.
     /// Later updates of the variables show through.
+    #[must_use]
     pub fn detached(&self) -> Self {
         let detach = |entry: &Entry| Entry { name: entry.name.clone(), tensor: entry.tensor.detach(), variable: None };
         Self { entries: self.entries.iter().map(detach).collect(), places: self.places.clone() }

@@ -1,4 +1,4 @@
-//! DenseNet as a list of parameters: every tensor's name, shape and start, in torchvision's own names.
+//! `DenseNet` as a list of parameters: every tensor's name, shape and start, in torchvision's own names.
 //!
 //! One list serves initialisation, training, inference, the encoder file and the parameter-count test, so that they
 //! cannot disagree, and weights saved by torchvision fit as they are.
@@ -15,7 +15,7 @@ pub enum Stem {
     Light,
 }
 
-/// Everything that fixes the shape of a DenseNet (bottleneck and compression ½, "DenseNet-BC").
+/// Everything that fixes the shape of a `DenseNet` (with bottleneck and compression ½).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DenseNetConfig {
     /// Planes of the input: 3 where grey is replicated for weights from photographs, else 1.

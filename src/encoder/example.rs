@@ -1,4 +1,4 @@
-//! A tiny DenseNet with stated weights, and what torchvision makes of it.
+//! A tiny `DenseNet` with stated weights, and what torchvision makes of it.
 //!
 //! ```python
 //! import torch

@@ -14,10 +14,10 @@ use crate::store::{self, StoreError};
 /// Tensors by name: shape and row-major values.
 pub type Tensors = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
 
-/// Key of the card in the header.
-const CARD: &str = "card";
+/// Key of the card in the header; not that of a generator, so that neither is taken for the other.
+const CARD: &str = "encoder_card";
 
-/// Largest file that is read: eight times a DenseNet-121 in full precision.
+/// Largest file that is read: eight times a `DenseNet`-121 in full precision.
 const MAX_BYTES: u64 = 256 << 20;
 
 /// How weights are stored. Norms and biases, few but wide-ranging, are always stored in full.
@@ -274,7 +274,7 @@ mod tests {
             replaced("\\\"growth\\\":4", "\\\"growth\\\":5"),
             replaced("\"F32\"", "\"I32\""),
             replaced("classifier.bias", "classifier.bios"),
-            replaced("\"card\"", "\"cart\""),
+            replaced("\"encoder_card\"", "\"encoder_cart\""),
             replaced("[3,20]", "[20,3]"),
         ];
         twins.extend((0..good.len()).step_by(good.len() / 40).map(|n| good[..n].to_vec()));

@@ -38,7 +38,7 @@ struct Block {
     transition: Option<(Affine, Linear)>,
 }
 
-/// A DenseNet prepared for inference.
+/// A `DenseNet` prepared for inference.
 pub struct Network {
     config: DenseNetConfig,
     stem: Linear,

@@ -7,10 +7,10 @@ use crate::compute::ops::{self, Conv};
 use crate::compute::parameters::Parameters;
 use crate::compute::random;
 
-/// Weight of a batch's moments in the running ones; PyTorch's value.
+/// Weight of a batch's moments in the running ones; that of `PyTorch`.
 const MOMENTUM: f32 = 0.1;
 
-/// A DenseNet being trained: variables, and the running moments beside them.
+/// A `DenseNet` being trained: variables, and the running moments beside them.
 pub struct Trainable {
     config: DenseNetConfig,
     parameters: Parameters,
@@ -146,7 +146,7 @@ impl Pass<'_> {
             }
             Stem::Wide => {
                 let x = self.conv(images, "features.conv0", Conv { stride: 2, padding: 3 })?;
-                ops::max_pool(&self.norm(&x, "features.norm0")?)?
+                ops::max_pool(&self.norm(&x, "features.norm0")?, 3, 2, 1)?
             }
         };
         for (b, &layers) in (1..).zip(&config.blocks) {

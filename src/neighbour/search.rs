@@ -102,7 +102,7 @@ impl Gallery<'_> {
         groups
             .flat_map_iter(|group| {
                 let mut best = vec![f32::INFINITY; group.len() / stride];
-                self.compare(group, |query, _, block| {
+                self.compare(group, |query, block| {
                     best[query] = block.iter().fold(best[query], |best, &v| best.min(distance(v)));
                 });
                 best
@@ -113,19 +113,19 @@ impl Gallery<'_> {
     /// Distances of a group of queries to all rows.
     fn distances(&self, group: &[f32]) -> Vec<Vec<f32>> {
         let mut all = vec![Vec::with_capacity(self.len()); group.len() / self.stride()];
-        self.compare(group, |query, _, block| all[query].extend(block.iter().map(|&v| distance(v))));
+        self.compare(group, |query, block| all[query].extend(block.iter().map(|&v| distance(v))));
         all
     }
 
-    /// Gives `take` the similarities of each query to each block of rows: query, first row, similarities.
-    fn compare(&self, group: &[f32], mut take: impl FnMut(usize, usize, &[f32])) {
+    /// Gives `take` the number of each query and its similarities to one block of rows after the other.
+    fn compare(&self, group: &[f32], mut take: impl FnMut(usize, &[f32])) {
         let stride = self.stride();
         let mut out = [0.0; BLOCK];
-        for (b, rows) in self.rows.chunks(BLOCK * stride).enumerate() {
+        for rows in self.rows.chunks(BLOCK * stride) {
             let out = &mut out[..rows.len() / stride];
             for (q, query) in group.chunks_exact(stride).enumerate() {
                 dot_rows(query, rows, out);
-                take(q, b * BLOCK, out);
+                take(q, out);
             }
         }
     }

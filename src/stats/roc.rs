@@ -9,7 +9,7 @@ pub fn midranks(values: &[f32]) -> Vec<f64> {
     while start < order.len() {
         let value = values[order[start]];
         let ties = order[start..].iter().take_while(|&&i| values[i] == value).count().max(1);
-        let rank = start as f64 + (ties as f64 + 1.0) / 2.0;
+        let rank = start as f64 + 0.5 * (ties as f64 + 1.0);
         for &i in &order[start..start + ties] {
             ranks[i] = rank;
         }

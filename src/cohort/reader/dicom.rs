@@ -56,7 +56,7 @@ pub struct Summary {
     pub view: String,
 }
 
-fn bad(path: &Path, problem: impl ToString) -> ReadError {
+fn bad(path: &Path, problem: impl std::fmt::Display) -> ReadError {
     ReadError::new(path, problem, REMEDY)
 }
 
@@ -98,13 +98,12 @@ pub fn summary(path: &Path) -> Result<Summary, ReadError> {
     let total = entry.len();
     let mut bytes = Vec::new();
     file.take(PREFIX.min(total)).read_to_end(&mut bytes).map_err(|error| ReadError::io(path, &error))?;
-    let bones = match examine(path, &bytes, total)? {
-        Ok(bones) => bones,
-        Err(()) => {
-            bytes = read_capped(path, MAX_FILE_BYTES)?;
-            let problem = "grew or shrank while it was read";
-            examine(path, &bytes, bytes.len() as u64)?.map_err(|()| bad(path, problem))?
-        }
+    let bones = if let Ok(bones) = examine(path, &bytes, total)? {
+        bones
+    } else {
+        bytes = read_capped(path, MAX_FILE_BYTES)?;
+        let problem = "grew or shrank while it was read";
+        examine(path, &bytes, bytes.len() as u64)?.map_err(|()| bad(path, problem))?
     };
     guarded(path, || {
         let object = OpenFileOptions::new()
@@ -179,8 +178,8 @@ fn open(path: &Path) -> Result<Rc<Opened>, ReadError> {
 fn parse(path: &Path, bytes: &[u8]) -> Result<Opened, ReadError> {
     let bones = examine(path, bytes, bytes.len() as u64)?.map_err(|()| bad(path, "ends before its pixels"))?;
     let object = guarded(path, || {
-        // The preamble was seen by the walk.
-        let object = OpenFileOptions::new().from_reader(Cursor::new(&bytes[128..]));
+        // The preamble was seen by the walk. What follows the pixels was not, and is not read.
+        let object = OpenFileOptions::new().read_to(tags::PIXEL_DATA).from_reader(Cursor::new(&bytes[128..]));
         object.map_err(|error| format!("cannot be read ({error})"))
     })?;
     Ok(Opened { path: path.to_path_buf(), object, bones, hash: Sha256::digest(bytes).into() })
@@ -305,7 +304,7 @@ enum Voi {
     Spanning { low: f64, high: f64 },
     /// The standard's LINEAR, with its half steps (PS3.3 C.11.2.1.2.1).
     Linear { center: f64, width: f64 },
-    /// LINEAR_EXACT (C.11.2.1.3.2).
+    /// `LINEAR_EXACT` (C.11.2.1.3.2).
     Exact { center: f64, width: f64 },
     /// SIGMOID (C.11.2.1.3.1).
     Sigmoid { center: f64, width: f64 },

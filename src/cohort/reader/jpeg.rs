@@ -16,7 +16,7 @@ pub fn stated_size(stream: &[u8]) -> Option<(usize, usize)> {
 
 /// Whether bytes begin as a JPEG or JPEG 2000 picture does.
 pub fn begins(stream: &[u8]) -> bool {
-    matches!(stream, [0xFF, 0xD8, ..] | [0xFF, 0x4F, ..] | [0, 0, 0, 12, b'j', b'P', ..])
+    matches!(stream, [0xFF, 0xD8 | 0x4F, ..] | [0, 0, 0, 12, b'j', b'P', ..])
 }
 
 /// The frame header of a JPEG: markers are followed until one of the SOF kind.
@@ -26,7 +26,7 @@ fn jpeg(stream: &[u8]) -> Option<(usize, usize)> {
     loop {
         match (*stream.get(at)?, *stream.get(at + 1)?) {
             (0xFF, 0xFF) => at += 1,
-            (0xFF, 0xC4 | 0xC8 | 0xCC) | (0xFF, 0xDA..=0xFE) => at += 2 + word(at + 2)?,
+            (0xFF, 0xC4 | 0xC8 | 0xCC | 0xDA..=0xFE) => at += 2 + word(at + 2)?,
             (0xFF, 0xC0..=0xCF) => return Some((word(at + 7)?, word(at + 5)?)),
             (0xFF, _) => at += 2,
             _ => return None,

@@ -108,7 +108,7 @@ pub fn patient_of(name: &str) -> Option<String> {
     if let Some((patient, film)) = stem.split_once('_') {
         let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
         if patient.len() == 8 && digits(patient) && digits(film) {
-            return Some(patient.trim_start_matches('0').to_owned());
+            return Some(without_zeros(patient));
         }
         if patient.strip_prefix("person").is_some_and(digits) {
             return Some(patient.to_owned());
@@ -117,4 +117,10 @@ pub fn patient_of(name: &str) -> Option<String> {
     let (before, rest) = stem.split_once("IM-")?;
     let (number, _) = rest.split_once('-')?;
     Some(format!("{before}IM-{number}"))
+}
+
+/// A patient number without leading zeros, so that `00000013` and `13` are one person.
+pub fn without_zeros(number: &str) -> String {
+    let short = number.trim_start_matches('0');
+    if short.is_empty() && !number.is_empty() { "0".to_owned() } else { short.to_owned() }
 }

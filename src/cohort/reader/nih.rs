@@ -139,7 +139,7 @@ impl Columns {
             }
         }
         complete_no_finding(vocabulary, &mut labels);
-        let patient = row.cell(self.patient).trim_start_matches('0').to_owned();
+        let patient = super::medmnist::without_zeros(&row.cell(self.patient));
         if patient.is_empty() {
             return Err("names no patient".into());
         }

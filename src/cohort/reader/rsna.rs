@@ -43,13 +43,12 @@ pub fn plan(request: &Request, progress: &Progress) -> Result<Plan, ReadError> {
     let files = files_by_name(root, progress)?;
     let mut with_files = Vec::new();
     for slice in slices {
-        match find(&files, &slice.id) {
-            Some(path) => with_files.push((slice, path)),
-            None => {
-                let problem = format!("{} is not in this folder", slice.id);
-                let reason = ReadError::new(root, problem, "put the missing slice there, or leave it out knowingly");
-                plan.skip(&slice.id, &reason);
-            }
+        if let Some(path) = find(&files, &slice.id) {
+            with_files.push((slice, path));
+        } else {
+            let problem = format!("{} is not in this folder", slice.id);
+            let reason = ReadError::new(root, problem, "put the missing slice there, or leave it out knowingly");
+            plan.skip(&slice.id, &reason);
         }
     }
     let is_dicom = |path: &Path| path.extension().is_some_and(|end| end.eq_ignore_ascii_case("dcm"));
@@ -108,12 +107,9 @@ fn long(table: &mut Table, plan: &mut Plan, progress: &Progress) -> Result<Vec<S
         progress.check()?;
         let name = row.cell(id);
         let parts = name.rsplit_once('_').filter(|(slice, _)| !slice.is_empty());
-        let (slice, kind) = match parts {
-            Some((slice, kind)) => (slice.to_owned(), kind.to_owned()),
-            None => {
-                plan.skip(&name, &table.at(&row, "names no slice and type, as in ID_12cadc6af_epidural"));
-                continue;
-            }
+        let Some((slice, kind)) = parts.map(|(slice, kind)| (slice.to_owned(), kind.to_owned())) else {
+            plan.skip(&name, &table.at(&row, "names no slice and type, as in ID_12cadc6af_epidural"));
+            continue;
         };
         let any = kind.eq_ignore_ascii_case("any");
         let place = plan.vocabulary.position(&kind).filter(|&place| plan.vocabulary.findings[place] != NO_FINDING);

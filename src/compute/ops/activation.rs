@@ -1,5 +1,6 @@
-//! Leaky ReLU, alone and with a bias, and the sums over pixels that a bias needs.
+//! ReLU and leaky ReLU, alone and with a bias.
 
+use super::channel::{ChannelSum, bias_for, channels};
 use super::element::{Element, map, map_rows, zip};
 use super::operation::{Operation, View, apply1, apply2};
 use candle_core::{Result, Shape, Tensor, bail};
@@ -7,77 +8,92 @@ use candle_core::{Result, Shape, Tensor, bail};
 /// Slope of the leaky ReLU below zero.
 pub const SLOPE: f64 = 0.2;
 
-/// Leaky ReLU of one number. The derivative at 0 is the slope below, as in PyTorch.
-pub(super) fn leaky<T: Element>(x: T) -> T {
-    if x > T::zero() { x } else { x * T::from_f64(SLOPE) }
+/// The GANs' leaky ReLU.
+pub(super) const LEAKY: Activation = Activation::Slope(SLOPE);
+
+/// The encoder's ReLU.
+pub(super) const RELU: Activation = Activation::Slope(0.0);
+
+/// What follows a linear map: nothing, or multiplication of negative numbers with a slope from 0 up to 1.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Activation {
+    Identity,
+    Slope(f64),
 }
 
-/// Leaky ReLU.
-#[derive(Clone, Copy)]
-pub(super) struct Leaky;
+impl Activation {
+    /// The function on numbers. Its derivative at 0 is the slope below, as in PyTorch.
+    pub(super) fn function<T: Element>(self) -> impl Fn(T) -> T + Sync {
+        let slope = match self {
+            Self::Identity => T::one(),
+            Self::Slope(slope) => T::from_f64(slope),
+        };
+        move |x| if x > T::zero() { x } else { x * slope }
+    }
 
-/// `g` where `y` is positive, else 0.2 `g`: linear in `g`, its own adjoint. `y` counts as constant.
-#[derive(Clone, Copy)]
-struct Mask;
+    /// The function by framework operations.
+    pub(super) fn compose(self, x: &Tensor) -> Result<Tensor> {
+        match self {
+            Self::Identity => Ok(x.clone()),
+            Self::Slope(slope) => x.maximum(&(x * slope)?),
+        }
+    }
 
-/// The gradient that leaky ReLU passes on, from its result (which has the sign of its argument) or its argument.
-pub(super) fn mask(g: &Tensor, y: &Tensor) -> Result<Tensor> {
-    apply2(Mask, g, &y.detach())
+    /// The gradient it passes on, from its result `y`, which has the sign of its argument (or is 0 below).
+    pub(super) fn gradient(self, g: &Tensor, y: &Tensor) -> Result<Tensor> {
+        match self {
+            Self::Identity => Ok(g.clone()),
+            Self::Slope(slope) => apply2(Mask(slope), g, &y.detach()),
+        }
+    }
 }
 
-impl Operation<1> for Leaky {
-    const NAME: &'static str = "leaky ReLU";
+/// An activation by itself.
+#[derive(Clone, Copy)]
+struct Activate(Activation);
+
+/// `g` where `y` is positive, else `g` times the slope: linear in `g`, its own adjoint. `y` counts as constant.
+#[derive(Clone, Copy)]
+struct Mask(f64);
+
+impl Operation<1> for Activate {
+    const NAME: &'static str = "activation";
     const WEIGHTS: [bool; 1] = [false];
 
     fn kernel<T: Element>(&self, [x]: [View<T>; 1]) -> Result<(Vec<T>, Shape)> {
-        Ok((map(x.numbers, leaky), x.dims.into()))
+        Ok((map(x.numbers, self.0.function()), x.dims.into()))
     }
 
     fn compose(&self, [x]: [&Tensor; 1]) -> Result<Tensor> {
-        x.maximum(&(x * SLOPE)?)
+        self.0.compose(x)
     }
 
     fn adjoint(&self, _: [&Tensor; 1], y: &Tensor, g: &Tensor, _: [bool; 1]) -> Result<[Option<Tensor>; 1]> {
-        Ok([Some(mask(g, y)?)])
+        Ok([Some(self.0.gradient(g, y)?)])
     }
 }
 
 impl Operation<2> for Mask {
-    const NAME: &'static str = "gradient of leaky ReLU";
+    const NAME: &'static str = "gradient of an activation";
     const WEIGHTS: [bool; 2] = [false, false];
 
     fn kernel<T: Element>(&self, [g, y]: [View<T>; 2]) -> Result<(Vec<T>, Shape)> {
-        let slope = T::from_f64(SLOPE);
+        let slope = T::from_f64(self.0);
         Ok((zip(g.numbers, y.numbers, |g, y| if y > T::zero() { g } else { g * slope }), g.dims.into()))
     }
 
     fn compose(&self, [g, y]: [&Tensor; 2]) -> Result<Tensor> {
-        y.gt(0.0)?.where_cond(g, &(g * SLOPE)?)
+        y.gt(0.0)?.where_cond(g, &(g * self.0)?)
     }
 
     fn adjoint(&self, [_, y]: [&Tensor; 2], _: &Tensor, g: &Tensor, wanted: [bool; 2]) -> Result<[Option<Tensor>; 2]> {
-        Ok([if wanted[0] { Some(mask(g, y)?) } else { None }, None])
+        Ok([if wanted[0] { Some(apply2(*self, g, y)?) } else { None }, None])
     }
 }
 
 /// Leaky ReLU of the sum of `[N, C, …]` and a bias `[C]`.
 #[derive(Clone, Copy)]
 struct BiasLeaky;
-
-/// Channels and numbers in each channel of one image.
-fn channels(dims: &[usize]) -> Result<(usize, usize)> {
-    match dims {
-        [_, c, rest @ ..] => Ok((*c, rest.iter().product())),
-        _ => bail!("expected a tensor [N, C, …], found the shape {dims:?}"),
-    }
-}
-
-/// A bias `[C]` shaped to be added to a tensor `[N, C, …]` of `rank` dimensions.
-fn bias_for(bias: &Tensor, rank: usize) -> Result<Tensor> {
-    let mut dims = vec![1; rank];
-    dims[1] = bias.elem_count();
-    bias.reshape(dims)
-}
 
 impl Operation<2> for BiasLeaky {
     const NAME: &'static str = "leaky ReLU with bias";
@@ -88,88 +104,19 @@ impl Operation<2> for BiasLeaky {
         if bias.dims != [c] {
             bail!("a bias of shape {:?} meets {c} channels", bias.dims);
         }
-        Ok((map_rows(x.numbers, len.max(1), bias.numbers, |x, b| leaky(x + b)), x.dims.into()))
+        let activate = LEAKY.function();
+        Ok((map_rows(x.numbers, len.max(1), bias.numbers, |x, b| activate(x + b)), x.dims.into()))
     }
 
     fn compose(&self, [x, bias]: [&Tensor; 2]) -> Result<Tensor> {
-        Leaky.compose([&x.broadcast_add(&bias_for(bias, x.rank())?)?])
+        LEAKY.compose(&x.broadcast_add(&bias_for(bias, x.rank())?)?)
     }
 
     fn adjoint(&self, _: [&Tensor; 2], y: &Tensor, g: &Tensor, wanted: [bool; 2]) -> Result<[Option<Tensor>; 2]> {
-        let g = mask(g, y)?;
+        let g = LEAKY.gradient(g, y)?;
         let bias = if wanted[1] { Some(apply1(ChannelSum, &g)?) } else { None };
         Ok([wanted[0].then_some(g), bias])
     }
-}
-
-/// Sum of `[N, C, …]` over everything but the channel: `[C]`.
-#[derive(Clone, Copy)]
-pub(super) struct ChannelSum;
-
-/// A `[C]` tensor repeated to the shape `[N, C, …]`: the adjoint of [`ChannelSum`].
-#[derive(Clone)]
-struct ChannelFill(Vec<usize>);
-
-impl Operation<1> for ChannelSum {
-    const NAME: &'static str = "sum over pixels";
-    const WEIGHTS: [bool; 1] = [false];
-
-    fn kernel<T: Element>(&self, [x]: [View<T>; 1]) -> Result<(Vec<T>, Shape)> {
-        let (c, len) = channels(x.dims)?;
-        let mut sums = vec![T::zero(); c];
-        for image in x.numbers.chunks((c * len).max(1)) {
-            for (sum, row) in sums.iter_mut().zip(image.chunks(len.max(1))) {
-                *sum += row_sum(row);
-            }
-        }
-        Ok((sums, c.into()))
-    }
-
-    fn compose(&self, [x]: [&Tensor; 1]) -> Result<Tensor> {
-        x.transpose(0, 1)?.flatten_from(1)?.sum(1)
-    }
-
-    fn adjoint(&self, [x]: [&Tensor; 1], _: &Tensor, g: &Tensor, _: [bool; 1]) -> Result<[Option<Tensor>; 1]> {
-        Ok([Some(apply1(ChannelFill(x.dims().to_vec()), g)?)])
-    }
-}
-
-impl Operation<1> for ChannelFill {
-    const NAME: &'static str = "repetition over pixels";
-    const WEIGHTS: [bool; 1] = [false];
-
-    fn kernel<T: Element>(&self, [x]: [View<T>; 1]) -> Result<(Vec<T>, Shape)> {
-        let (c, len) = channels(&self.0)?;
-        if x.dims != [c] {
-            bail!("a tensor of shape {:?} meets {c} channels", x.dims);
-        }
-        let image: Vec<T> = x.numbers.iter().flat_map(|x| std::iter::repeat_n(*x, len)).collect();
-        Ok((image.repeat(self.0[0]), self.0.as_slice().into()))
-    }
-
-    fn compose(&self, [x]: [&Tensor; 1]) -> Result<Tensor> {
-        bias_for(x, self.0.len())?.broadcast_as(self.0.as_slice())?.contiguous()
-    }
-
-    fn adjoint(&self, _: [&Tensor; 1], _: &Tensor, g: &Tensor, _: [bool; 1]) -> Result<[Option<Tensor>; 1]> {
-        Ok([Some(apply1(ChannelSum, g)?)])
-    }
-}
-
-/// Sum of a row in eight interleaved parts, which the compiler can keep in one register.
-pub(super) fn row_sum<T: Element>(row: &[T]) -> T {
-    let mut parts = [T::zero(); 8];
-    let mut chunks = row.chunks_exact(8);
-    for chunk in &mut chunks {
-        for (part, x) in parts.iter_mut().zip(chunk) {
-            *part += *x;
-        }
-    }
-    let mut sum = T::zero();
-    for x in parts.iter().chain(chunks.remainder()) {
-        sum += *x;
-    }
-    sum
 }
 
 /// Leaky ReLU of slope 0.2. The derivative at 0 is 0.2.
@@ -177,7 +124,15 @@ pub(super) fn row_sum<T: Element>(row: &[T]) -> T {
 /// # Errors
 /// If the tensor is neither `f32` nor `f64`.
 pub fn leaky_relu(x: &Tensor) -> Result<Tensor> {
-    apply1(Leaky, x)
+    apply1(Activate(LEAKY), x)
+}
+
+/// ReLU. The derivative at 0 is 0.
+///
+/// # Errors
+/// If the tensor is neither `f32` nor `f64`.
+pub fn relu(x: &Tensor) -> Result<Tensor> {
+    apply1(Activate(RELU), x)
 }
 
 /// Leaky ReLU of `x` `[N, C, …]` plus a bias `[C]`, in one pass on the CPU.
@@ -198,9 +153,8 @@ mod tests {
         for (seed, shape) in [vec![2, 3, 4, 5], vec![4, 3], vec![1, 1, 1, 7]].into_iter().enumerate() {
             let (x, bias) = (tensor(&shape, seed as u64), tensor(&[shape[1]], 7));
             check("leaky_relu", std::slice::from_ref(&x), &|t| leaky_relu(&t[0]));
-            check("bias_leaky_relu", &[x.clone(), bias.clone()], &|t| bias_leaky_relu(&t[0], &t[1]));
-            check("sums over pixels", std::slice::from_ref(&x), &|t| apply1(ChannelSum, &t[0]));
-            check("repetition", &[bias], &|t| apply1(ChannelFill(shape.clone()), &t[0]));
+            check("relu", std::slice::from_ref(&x), &|t| relu(&t[0]));
+            check("bias_leaky_relu", &[x, bias], &|t| bias_leaky_relu(&t[0], &t[1]));
         }
     }
 
@@ -208,11 +162,11 @@ mod tests {
     fn kernels_agree_with_the_framework() {
         for shape in [vec![2, 3, 4, 5], vec![4, 3], vec![3, 5, 80, 90]] {
             let (x, bias, g) = (tensor(&shape, 1), tensor(&[shape[1]], 2), tensor(&shape, 3));
-            agrees(&Leaky, [&x]);
-            agrees(&Mask, [&g, &x]);
+            for slope in [0.0, SLOPE] {
+                agrees(&Activate(Activation::Slope(slope)), [&x]);
+                agrees(&Mask(slope), [&g, &x]);
+            }
             agrees(&BiasLeaky, [&x, &bias]);
-            agrees(&ChannelSum, [&x]);
-            agrees(&ChannelFill(shape), [&bias]);
         }
     }
 

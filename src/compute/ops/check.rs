@@ -40,9 +40,11 @@ fn variables(args: &[Tensor]) -> (Vec<Var>, Vec<Tensor>) {
     (vars, tensors)
 }
 
-fn first(f: Function, args: &[Tensor]) -> Result<Vec<Tensor>> {
+/// Gradients of first order, by a pass that keeps the graph or by one that drops it.
+fn first(f: Function, args: &[Tensor], last: bool) -> Result<Vec<Tensor>> {
     let (vars, tensors) = variables(args);
-    let grads = scalar(f, &tensors)?.backward()?;
+    let loss = scalar(f, &tensors)?;
+    let grads = if last { super::backward(&loss)? } else { loss.backward()? };
     vars.iter().map(|v| grads.get(v).map_or_else(|| v.zeros_like(), |g| Ok(g.detach()))).collect()
 }
 
@@ -84,10 +86,11 @@ fn compare(what: &str, args: &[Tensor], k: usize, gradient: &Tensor, value: &dyn
 /// Checks all gradients of first and second order of `f` at `args`.
 pub(super) fn check(what: &str, args: &[Tensor], f: Function) {
     super::init();
-    let grads = first(f, args).unwrap();
-    for (k, gradient) in grads.iter().enumerate() {
-        let value = |args: &[Tensor]| scalar(f, args)?.to_scalar::<f64>();
-        compare(&format!("{what}, first order"), args, k, gradient, &value);
+    for last in [false, true] {
+        for (k, gradient) in first(f, args, last).unwrap().iter().enumerate() {
+            let value = |args: &[Tensor]| scalar(f, args)?.to_scalar::<f64>();
+            compare(&format!("{what}, first order"), args, k, gradient, &value);
+        }
     }
     let (vars, tensors) = variables(args);
     let second = super::backward(&penalty(f, &tensors, &vars).unwrap()).unwrap();

@@ -4,7 +4,8 @@
 //! On the CPU each is a product with a matrix of image patches. Work is cut by image in a way that depends on shapes
 //! alone, and sums over images are taken in fixed groups, so that results do not depend on the number of threads.
 
-use super::activation::{ChannelSum, mask};
+use super::activation::{Activation, LEAKY};
+use super::channel::{ChannelSum, bias_for};
 use super::element::{Element, with_scratch};
 use super::matrix::{Matrix, multiply};
 use super::operation::{Operation, View, apply1, apply2, apply3};
@@ -133,7 +134,19 @@ fn data_gradient<T: Element>(g: &[T], weight: &[T], s: &Sizes) -> Vec<T> {
     x
 }
 
+/// Writes rows of `columns` numbers, `ld` apart, as columns of a matrix with rows of `rows` numbers.
+fn transpose<T: Element>(from: &[T], ld: usize, rows: usize, columns: usize, to: &mut [T]) {
+    for (row, from) in from.chunks(ld).take(rows).enumerate() {
+        for (column, value) in from[..columns].iter().enumerate() {
+            to[column * rows + row] = *value;
+        }
+    }
+}
+
 /// Gradient of the weight from the gradient `g` of the output.
+///
+/// The product sums over pixels, along which both its factors are stored. Its inner loop wants one of them stored the
+/// other way, so the smaller, `g`, is transposed, and the result comes out as `[patch, O]`.
 fn weight_gradient<T: Element>(x: &[T], g: &[T], s: &Sizes) -> Vec<T> {
     let (k, pixels) = (s.patch(), s.pixels());
     let size = s.o * k;
@@ -141,8 +154,6 @@ fn weight_gradient<T: Element>(x: &[T], g: &[T], s: &Sizes) -> Vec<T> {
     if size == 0 || pixels == 0 || groups == 0 {
         return vec![T::zero(); size];
     }
-    // The sum is kept turned, k × o: the product then reads the patches, which are many, as they are, and only the
-    // gradient, which is small, has to be turned.
     let partial = |group: usize| {
         let (first, end) = (group * s.n / groups, (group + 1) * s.n / groups);
         let mut sum = vec![T::zero(); size];
@@ -153,36 +164,27 @@ fn weight_gradient<T: Element>(x: &[T], g: &[T], s: &Sizes) -> Vec<T> {
             let g = &g[start * s.o * pixels..][..count * s.o * pixels];
             if count == 1 && s.is_pointwise() {
                 with_scratch(s.o * pixels, |turned| {
-                    turn_rows(g, pixels, turned, s.o);
-                    let g = Matrix::rows(turned, s.o);
-                    multiply((k, s.o, pixels), Matrix::rows(x, pixels), g, &mut sum, s.o, true);
+                    transpose(g, pixels, s.o, pixels, turned);
+                    let (x, g) = (Matrix::rows(x, pixels), Matrix::rows(turned, s.o));
+                    multiply((k, s.o, pixels), x, g, &mut sum, s.o, true);
                 });
-            } else if count == 1 {
-                let rows = tile(s);
-                with_scratch((k + s.o) * rows * s.wo, |scratch| {
-                    for top in (0..s.ho).step_by(rows) {
-                        let range = top..(top + rows).min(s.ho);
-                        let columns = range.len() * s.wo;
-                        let (patches, turned) = scratch.split_at_mut(k * columns);
-                        s.gather(x, range, patches, columns, 0);
-                        turn_rows(&g[top * s.wo..], pixels, &mut turned[..columns * s.o], s.o);
-                        let (patches, g) = (Matrix::rows(patches, columns), Matrix::rows(turned, s.o));
-                        multiply((k, s.o, columns), patches, g, &mut sum, s.o, true);
-                    }
-                });
-            } else {
-                let columns = count * pixels;
-                with_scratch((k + s.o) * columns, |scratch| {
+                continue;
+            }
+            let rows = if count == 1 { tile(s) } else { s.ho };
+            with_scratch((k + s.o) * count * rows * s.wo, |scratch| {
+                for top in (0..s.ho).step_by(rows) {
+                    let range = top..(top + rows).min(s.ho);
+                    let tile = range.len() * s.wo;
+                    let columns = count * tile;
                     let (patches, turned) = scratch.split_at_mut(k * columns);
-                    let images = x.chunks(s.input()).zip(g.chunks(s.o * pixels));
-                    for (i, ((x, g), turned)) in images.zip(turned.chunks_mut(pixels * s.o)).enumerate() {
-                        s.gather(x, 0..s.ho, patches, columns, i * pixels);
-                        turn_rows(g, pixels, turned, s.o);
+                    for (i, (x, g)) in x.chunks(s.input()).zip(g.chunks(s.o * pixels)).enumerate() {
+                        s.gather(x, range.clone(), patches, columns, i * tile);
+                        transpose(&g[top * s.wo..], pixels, s.o, tile, &mut turned[i * tile * s.o..]);
                     }
                     let (patches, g) = (Matrix::rows(patches, columns), Matrix::rows(turned, s.o));
                     multiply((k, s.o, columns), patches, g, &mut sum, s.o, true);
-                });
-            }
+                }
+            });
         }
         sum
     };
@@ -194,21 +196,8 @@ fn weight_gradient<T: Element>(x: &[T], g: &[T], s: &Sizes) -> Vec<T> {
         }
     }
     let mut weight = vec![T::zero(); size];
-    turn_rows(&sum, s.o, &mut weight, k);
+    transpose(&sum, s.o, k, s.o, &mut weight);
     weight
-}
-
-/// Writes the transpose of the first columns of a matrix, whose rows lie `row` numbers apart: `out` gets rows of `length`
-/// numbers, as many as it has room for.
-fn turn_rows<T: Element>(matrix: &[T], row: usize, out: &mut [T], length: usize) {
-    // Few enough rows at a time that what is written stays in the nearest cache.
-    for (block, out) in out.chunks_mut(16 * length).enumerate() {
-        for (i, matrix) in matrix.chunks(row).take(length).enumerate() {
-            for (out, &number) in out[i..].iter_mut().step_by(length).zip(&matrix[block * 16..]) {
-                *out = number;
-            }
-        }
-    }
 }
 
 /// Output and input channels exchanged, the kernel turned by half a turn.
@@ -364,7 +353,7 @@ impl Operation<2> for WeightGradient {
 #[derive(Clone, Copy)]
 struct Biased {
     conv: Conv,
-    activate: bool,
+    activation: Activation,
 }
 
 impl Operation<3> for Biased {
@@ -376,20 +365,18 @@ impl Operation<3> for Biased {
         if bias.dims != [s.o] {
             bail!("a bias of shape {:?} meets {} output channels", bias.dims, s.o);
         }
+        let activate = self.activation.function();
         let finish = |channel: usize, y: &mut [T]| {
             let b = bias.numbers[channel];
-            if self.activate {
-                y.iter_mut().for_each(|y| *y = super::activation::leaky(*y + b));
-            } else {
-                y.iter_mut().for_each(|y| *y += b);
+            for y in y {
+                *y = activate(*y + b);
             }
         };
         Ok((forward(x.numbers, weight.numbers, &s, finish), (s.n, s.o, s.ho, s.wo).into()))
     }
 
     fn compose(&self, [x, weight, bias]: [&Tensor; 3]) -> Result<Tensor> {
-        let y = Forward(self.conv).compose([x, weight])?.broadcast_add(&bias.reshape((1, (), 1, 1))?)?;
-        if self.activate { super::activation::Leaky.compose([&y]) } else { Ok(y) }
+        self.activation.compose(&Forward(self.conv).compose([x, weight])?.broadcast_add(&bias_for(bias, 4)?)?)
     }
 
     fn adjoint(
@@ -399,7 +386,7 @@ impl Operation<3> for Biased {
         g: &Tensor,
         wanted: [bool; 3],
     ) -> Result<[Option<Tensor>; 3]> {
-        let g = if self.activate { mask(g, &y.detach())? } else { g.clone() };
+        let g = self.activation.gradient(g, y)?;
         let [x, weight] = Forward(self.conv).adjoint([x, weight], y, &g, [wanted[0], wanted[1]])?;
         Ok([x, weight, when(wanted[2], || apply1(ChannelSum, &g))?])
     }
@@ -505,7 +492,7 @@ pub fn conv2d(x: &Tensor, weight: &Tensor, conv: Conv) -> Result<Tensor> {
 /// # Errors
 /// If the shapes do not fit each other.
 pub fn conv2d_bias(x: &Tensor, weight: &Tensor, bias: &Tensor, conv: Conv) -> Result<Tensor> {
-    apply3(Biased { conv, activate: false }, x, weight, bias)
+    apply3(Biased { conv, activation: Activation::Identity }, x, weight, bias)
 }
 
 /// Convolution, bias `[O]` and leaky ReLU of slope 0.2, in one pass on the CPU.
@@ -513,7 +500,7 @@ pub fn conv2d_bias(x: &Tensor, weight: &Tensor, bias: &Tensor, conv: Conv) -> Re
 /// # Errors
 /// If the shapes do not fit each other.
 pub fn conv2d_bias_leaky_relu(x: &Tensor, weight: &Tensor, bias: &Tensor, conv: Conv) -> Result<Tensor> {
-    apply3(Biased { conv, activate: true }, x, weight, bias)
+    apply3(Biased { conv, activation: LEAKY }, x, weight, bias)
 }
 
 /// Same-size 3×3 convolution followed by means over 2×2 pixels: `[N, C, 2h, 2w]` to `[N, O, h, w]`.
@@ -585,8 +572,8 @@ mod tests {
                 let g = tensor(conv2d(&x, &weight, conv).unwrap().dims(), 3);
                 agrees(&DataGradient::of(conv, &x).unwrap(), [&g, &weight]);
                 agrees(&WeightGradient::of(conv, &weight).unwrap(), [&x, &g]);
-                for activate in [false, true] {
-                    agrees(&Biased { conv, activate }, [&x, &weight, &tensor(&[o], 4)]);
+                for activation in [Activation::Identity, LEAKY] {
+                    agrees(&Biased { conv, activation }, [&x, &weight, &tensor(&[o], 4)]);
                 }
             }
         }

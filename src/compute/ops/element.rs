@@ -16,6 +16,8 @@ pub(super) trait Element: WithDType + Default {
     fn single(numbers: &[Self]) -> Option<&[f32]>;
     /// The slice itself, if this is `f32`.
     fn single_mut(numbers: &mut [Self]) -> Option<&mut [f32]>;
+    /// ln(1 + exp(self)), without overflow.
+    fn softplus(self) -> Self;
 }
 
 macro_rules! element {
@@ -36,6 +38,10 @@ macro_rules! element {
 
             fn single_mut(numbers: &mut [Self]) -> Option<&mut [f32]> {
                 bytemuck::try_cast_slice_mut(numbers).ok().filter(|_| $single)
+            }
+
+            fn softplus(self) -> Self {
+                self.max(0.0) + (-self.abs()).exp().ln_1p()
             }
         }
     };
@@ -103,7 +109,12 @@ pub(super) fn zip<T: Element>(x: &[T], y: &[T], f: impl Fn(T, T) -> T + Sync) ->
 }
 
 /// `f(number, parameter of its row)`, where row r of length `len` has parameter `parameters[r % parameters.len()]`.
-pub(super) fn map_rows<T: Element>(x: &[T], len: usize, parameters: &[T], f: impl Fn(T, T) -> T + Sync) -> Vec<T> {
+pub(super) fn map_rows<T: Element, P: Copy + Sync>(
+    x: &[T],
+    len: usize,
+    parameters: &[P],
+    f: impl Fn(T, P) -> T + Sync,
+) -> Vec<T> {
     build(x.len(), len, |start, out| {
         for (r, (row, x)) in out.chunks_mut(len).zip(x[start..].chunks(len)).enumerate() {
             let p = parameters[(start / len + r) % parameters.len()];

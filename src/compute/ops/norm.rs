@@ -1,8 +1,9 @@
-//! The two normalisations of the published GANs: pixel norm and minibatch standard deviation.
+//! Normalisation over features: pixel norm and minibatch standard deviation of the published GANs, layer norm.
 
+use super::channel::channels;
 use super::element::Element;
 use super::operation::{Operation, View, apply1, apply2};
-use candle_core::{Result, Shape, Tensor, bail};
+use candle_core::{D, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
 /// What is added under the roots.
@@ -15,14 +16,6 @@ struct PixelNorm;
 /// The product of a gradient with the derivative of pixel norm at `x`, a symmetric matrix for each pixel.
 #[derive(Clone, Copy)]
 struct PixelNormGradient;
-
-/// Images, channels and pixels of `[N, C, …]`.
-fn sizes(dims: &[usize]) -> Result<(usize, usize)> {
-    match dims {
-        [_, c, rest @ ..] => Ok((*c, rest.iter().product())),
-        _ => bail!("expected a tensor [N, C, …], found the shape {dims:?}"),
-    }
-}
 
 /// 1 / √(mean over channels of x² + ε) for every pixel of one image.
 fn reciprocal_norms<T: Element>(x: &[T], c: usize, pixels: usize) -> Vec<T> {
@@ -41,7 +34,7 @@ impl Operation<1> for PixelNorm {
     const WEIGHTS: [bool; 1] = [false];
 
     fn kernel<T: Element>(&self, [x]: [View<T>; 1]) -> Result<(Vec<T>, Shape)> {
-        let (c, pixels) = sizes(x.dims)?;
+        let (c, pixels) = channels(x.dims)?;
         let mut y = vec![T::zero(); x.numbers.len()];
         let image = (c * pixels).max(1);
         y.par_chunks_mut(image).zip(x.numbers.par_chunks(image)).for_each(|(y, x)| {
@@ -69,7 +62,7 @@ impl Operation<2> for PixelNormGradient {
     const WEIGHTS: [bool; 2] = [false, false];
 
     fn kernel<T: Element>(&self, [x, g]: [View<T>; 2]) -> Result<(Vec<T>, Shape)> {
-        let (c, pixels) = sizes(x.dims)?;
+        let (c, pixels) = channels(x.dims)?;
         let mut out = vec![T::zero(); x.numbers.len()];
         let image = (c * pixels).max(1);
         let images = out.par_chunks_mut(image).zip(x.numbers.par_chunks(image)).zip(g.numbers.par_chunks(image));
@@ -129,6 +122,16 @@ pub fn pixel_norm(x: &Tensor) -> Result<Tensor> {
     apply1(PixelNorm, x)
 }
 
+/// Layer norm over the last dimension: zero mean, unit variance (`epsilon` under the root), times `scale` plus `shift`.
+///
+/// # Errors
+/// If scale and shift do not have the length of the last dimension.
+pub fn layer_norm(x: &Tensor, scale: &Tensor, shift: &Tensor, epsilon: f64) -> Result<Tensor> {
+    let centred = x.broadcast_sub(&x.mean_keepdim(D::Minus1)?)?;
+    let deviation = (centred.sqr()?.mean_keepdim(D::Minus1)? + epsilon)?.sqrt()?;
+    centred.broadcast_div(&deviation)?.broadcast_mul(scale)?.broadcast_add(shift)
+}
+
 /// `x` `[N, C, H, W]` with one more channel that tells how much the images of a group differ: `[N, C + 1, H, W]`.
 ///
 /// Groups have at most `group` members (4 in the papers): the largest number that divides N. Members are strided (i,
@@ -164,6 +167,12 @@ mod tests {
                 check("minibatch_stddev", &x, &|t| minibatch_stddev(&t[0], 4));
             }
         }
+    }
+
+    #[test]
+    fn layer_norm_has_right_gradients() {
+        let args = [tensor(&[2, 3, 5], 1), tensor(&[5], 2), tensor(&[5], 3)];
+        check("layer_norm", &args, &|t| layer_norm(&t[0], &t[1], &t[2], 1e-5));
     }
 
     #[test]

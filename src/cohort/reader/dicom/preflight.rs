@@ -18,6 +18,12 @@ const IMPLICIT: &str = "1.2.840.10008.1.2";
 const BIG_ENDIAN: &str = "1.2.840.10008.1.2.2";
 const RLE: &str = "1.2.840.10008.1.2.5";
 
+/// PS3.5, 7.1.2: these representations have 16 bits of length, all others two reserved bytes and 32 bits.
+const SHORT: [&[u8; 2]; 21] = [
+    b"AE", b"AS", b"AT", b"CS", b"DA", b"DS", b"DT", b"FL", b"FD", b"IS", b"LO", b"LT", b"PN", b"SH", b"SL", b"SS",
+    b"ST", b"TM", b"UI", b"UL", b"US",
+];
+
 const PIXEL_DATA: u32 = 0x7FE0_0010;
 const ITEM: u32 = 0xFFFE_E000;
 const ITEM_END: u32 = 0xFFFE_E00D;
@@ -57,15 +63,22 @@ pub fn examine(bytes: &[u8], total: u64) -> Result<Bones, Stop> {
     }
     let mut walk = Walk { bytes, total, at: 132, implicit: false, big: false, rle: false, bones: Bones::default() };
     let mut syntax = String::new();
+    let mut meta_end = None;
     // The file meta group is explicit little-endian whatever follows.
     while walk.bytes.get(walk.at..walk.at + 2) == Some(&[2, 0]) {
         let (tag, _, length) = walk.header()?;
         let start = walk.at;
         walk.pass(length)?;
+        if let (None, 0x0002_0000, Some(&[a, b, c, d])) = (meta_end, tag, bytes.get(start..start + 4)) {
+            meta_end = Some(walk.at as u64 + u64::from(u32::from_le_bytes([a, b, c, d])));
+        }
         if tag == 0x0002_0010 {
             let text = String::from_utf8_lossy(&bytes[start..walk.at]);
             text.trim_end_matches(['\0', ' ']).clone_into(&mut syntax);
         }
+    }
+    if meta_end != Some(walk.at as u64) {
+        return Err(bad("has a file meta group whose stated length is wrong"));
     }
     match syntax.as_str() {
         "" => return Err(bad("states no transfer syntax")),
@@ -144,12 +157,11 @@ impl Walk<'_> {
             return Ok((tag, *b"--", self.long()?));
         }
         let representation = self.take::<2>()?;
-        let length = match &representation {
-            b"OB" | b"OD" | b"OF" | b"OL" | b"OV" | b"OW" | b"SQ" | b"SV" | b"UC" | b"UN" | b"UR" | b"UT" | b"UV" => {
-                self.take::<2>()?;
-                self.long()?
-            }
-            _ => u32::from(self.word()?),
+        let length = if SHORT.contains(&&representation) {
+            u32::from(self.word()?)
+        } else {
+            self.take::<2>()?;
+            self.long()?
         };
         Ok((tag, representation, length))
     }
@@ -176,21 +188,27 @@ impl Walk<'_> {
         while end.map_or((self.at as u64) < self.total, |end| self.at < end) {
             let (tag, representation, length) = self.header()?;
             if tag == ITEM_END {
-                return Ok(false);
+                return self.stopped_at(end).map(|()| false);
             }
             if tag == PIXEL_DATA && depth == 0 {
                 self.bones.pixels = true;
                 if length == UNDEFINED {
-                    self.fragments()?
+                    self.fragments(true)?;
                 } else {
-                    self.pixels_inside(length)?
+                    self.pixels_inside(length)?;
                 }
                 return Ok(true);
             }
-            let unknown = self.implicit || &representation == b"UN";
-            let sequence = &representation == b"SQ" || (unknown && self.begins_item(length));
-            if sequence {
+            if tag == PIXEL_DATA && length == UNDEFINED {
+                // An icon, compressed.
+                self.fragments(false)?;
+            } else if &representation == b"SQ" || (self.implicit && self.begins_item(length)) {
                 self.sequence(length, depth)?;
+            } else if &representation == b"UN" && length == UNDEFINED {
+                // PS3.5, 6.2.2: a sequence of unknown representation is written implicitly.
+                let explicit = !std::mem::replace(&mut self.implicit, true);
+                self.sequence(length, depth)?;
+                self.implicit = !explicit;
             } else if length == UNDEFINED {
                 return Err(Stop::Bad(format!("element {tag:08X} has no length and is no sequence")));
             } else {
@@ -201,10 +219,21 @@ impl Walk<'_> {
                 }
             }
         }
-        Ok(false)
+        self.stopped_at(end).map(|()| false)
     }
 
-    /// Whether a value without a known representation is a sequence: it has no length, or begins with an item.
+    /// Nothing may reach beyond the item or sequence it lies in: a decoder that goes by the outer length would then read on
+    /// in the middle of something.
+    fn stopped_at(&self, end: Option<usize>) -> Result<(), Stop> {
+        match end {
+            Some(end) if self.at != end => {
+                Err(Stop::Bad(format!("has an element that reaches beyond its item at byte {end}")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether a value of unstated representation is a sequence: it has no length, or begins with an item.
     fn begins_item(&self, length: u32) -> bool {
         length == UNDEFINED || (length >= 8 && self.bytes.get(self.at..self.at + 4) == Some(&[0xFE, 0xFF, 0x00, 0xE0]))
     }
@@ -220,7 +249,7 @@ impl Walk<'_> {
         while end.is_none_or(|end| self.at < end) {
             let (tag, _, length) = self.header()?;
             match tag {
-                SEQUENCE_END => return Ok(()),
+                SEQUENCE_END => return self.stopped_at(end),
                 ITEM if length == UNDEFINED => {
                     self.data_set(None, depth + 1)?;
                 }
@@ -233,7 +262,7 @@ impl Walk<'_> {
                 _ => return Err(Stop::Bad(format!("has element {tag:08X} where a sequence's item should be"))),
             }
         }
-        Ok(())
+        self.stopped_at(end)
     }
 
     /// Native pixels need only lie inside the file; they are not stepped over.
@@ -245,14 +274,16 @@ impl Walk<'_> {
     }
 
     /// Encapsulated pixels: every fragment lies inside the file, and an RLE fragment has a plausible header.
-    fn fragments(&mut self) -> Result<(), Stop> {
+    ///
+    /// With `part`, it is enough when the fragments in the bytes at hand are sound: the pixels have begun, and are looked
+    /// at again when the whole file is.
+    fn fragments(&mut self, part: bool) -> Result<(), Stop> {
         let mut first = true;
         loop {
-            if (self.bytes.len() as u64) < self.total && self.bytes.len() - self.at < 8 {
-                // A prefix was examined and the pixels have begun: their fragments are looked at with the whole file.
-                return Ok(());
-            }
-            let (tag, _, length) = self.header()?;
+            let (tag, _, length) = match self.header() {
+                Err(Stop::NeedsMore) if part => return Ok(()),
+                other => other?,
+            };
             if tag == SEQUENCE_END {
                 return Ok(());
             }
@@ -261,7 +292,7 @@ impl Walk<'_> {
             }
             let start = self.at;
             match self.pass(length) {
-                Err(Stop::NeedsMore) => return Ok(()),
+                Err(Stop::NeedsMore) if part => return Ok(()),
                 other => other?,
             }
             // The first item is the table of offsets. An RLE header is 64 bytes: a count of segments, at most 15, and
