@@ -118,6 +118,16 @@ enum Scene {
     Brain { level: f32, findings: [bool; 6] },
 }
 
+/// The sentence that a phantom cohort is generated from; its hash is the cohort's identity.
+fn sentence(kind: Kind, count: usize, seed: u64) -> String {
+    format!("{} generator {GENERATOR}, {count} films, seed {seed}", kind.name())
+}
+
+/// The identity that a cohort of these phantoms has, whatever its resolution; model cards name it.
+pub fn identity(kind: Kind, count: usize, seed: u64) -> String {
+    store::hash_bytes(sentence(kind, count, seed).as_bytes())
+}
+
 /// Writes a phantom cohort. As with an import: it can be cancelled, is continued or found up to date when repeated, and
 /// leaves no half pack.
 ///
@@ -131,7 +141,7 @@ pub fn write(options: &PhantomOptions, progress: &Progress) -> Result<ImportRepo
         return Err(ImportError::Option(problem));
     }
     let (kind, seed) = (options.kind, options.seed);
-    let sentence = format!("{} generator {GENERATOR}, {} films, seed {seed}", kind.name(), options.count);
+    let sentence = sentence(kind, options.count, seed);
     let fingerprint = store::hash_bytes(format!("{sentence}, side {}", options.resolution).as_bytes());
     let report = |header, up_to_date, resumed| ImportReport {
         path: options.out.clone(),

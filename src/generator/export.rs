@@ -4,15 +4,17 @@
 
 use std::path::Path;
 
+use dicom_core::value::PrimitiveValue;
+use dicom_core::{DataElement, VR};
 use dicom_dictionary_std::{tags, uids};
 use dicom_object::mem::InMemElement;
 use dicom_object::{FileMetaTableBuilder, InMemDicomObject};
-use dicom_core::value::PrimitiveValue;
-use dicom_core::{DataElement, VR};
 
 use super::recipe::PNG_KEYWORD;
 use super::{Generator, Recipe};
-use crate::radiograph::{Meaning, PngText, Radiograph, RadiographError, Window, decode_png, encode_png16, encode_window8};
+use crate::radiograph::{
+    Meaning, PngText, Radiograph, RadiographError, Window, decode_png, encode_png16, encode_window8,
+};
 use crate::store;
 
 /// What every exported file says of its purpose.
@@ -60,7 +62,7 @@ pub fn text(recipes: &[Recipe], generator: &Generator) -> Vec<PngText> {
 }
 
 fn software() -> String {
-    format!("Negatoscope {}", env!("CARGO_PKG_VERSION"))
+    format!("Negatoscope {}", crate::VERSION)
 }
 
 /// A 16-bit PNG over the model's whole range of values, with the recipe inside.
@@ -220,7 +222,8 @@ pub fn recipe_in(path: &Path) -> Result<Recipe, ExportError> {
         found.ok_or_else(|| none("it is a PNG without one".to_owned()))?.1
     } else if bytes.get(128..132) == Some(b"DICM") {
         let object = dicom_object::from_reader(bytes.as_slice()).map_err(|error| none(error.to_string()))?;
-        let comment = object.element(tags::IMAGE_COMMENTS).ok().and_then(|element| Some(element.to_str().ok()?.into_owned()));
+        let comment =
+            object.element(tags::IMAGE_COMMENTS).ok().and_then(|element| Some(element.to_str().ok()?.into_owned()));
         comment.ok_or_else(|| none("it is a DICOM file without image comments".to_owned()))?
     } else {
         String::from_utf8(bytes).map_err(|_| none("it is neither PNG nor DICOM nor text".to_owned()))?
@@ -233,13 +236,13 @@ pub fn recipe_in(path: &Path) -> Result<Recipe, ExportError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::generator::testing;
     use crate::generator::Family;
+    use crate::generator::testing;
 
     fn small() -> (Generator, Recipe, Radiograph) {
         let architecture = testing::architecture(Family::CpdGan, 16, 8, 3, 64, 16);
         let tensors = testing::tensors(&architecture, 1);
-        let generator = Generator::from_parts(testing::card(architecture), tensors, "ab".repeat(32)).unwrap();
+        let generator = Generator::from_parts(testing::card(architecture), tensors, "ab".repeat(32));
         let mut recipe = Recipe::new(generator.id(), 7);
         recipe.set_strength("Finding 1", 0.7);
         let sample = generator.render(&recipe).unwrap();

@@ -1,0 +1,397 @@
+//! The window: takes in what workers did, draws, and then does what was asked for, in this order, once a frame.
+
+use std::path::PathBuf;
+
+use eframe::egui::{self, CentralPanel, Frame, Theme};
+use rand::Rng as _;
+
+use super::action::{Action, Actions};
+use super::command::{self, Command};
+use super::dialogs::{Dialogs, Form, Purpose};
+use super::drop::{self, Dropped};
+use super::explore::{Explore, Mode};
+use super::lightbox::Gpu;
+use super::palette::{self, Palette};
+use super::session::Session;
+use super::state::{Settings, ThemeChoice};
+use super::task::{Outcome, Task};
+use super::{Options, keys, rail, status, theme};
+use crate::compute::random;
+use crate::generator::{Recipe, export};
+use crate::radiograph::{Meaning, Window};
+use crate::store;
+
+/// The whole window.
+pub struct App {
+    session: Session,
+    explore: Explore,
+    palette: Option<Palette>,
+    keys_open: bool,
+    dialogs: Dialogs,
+    actions: Actions,
+    reading: Option<Task<Result<Recipe, String>>>,
+    writing: Option<Task<Result<PathBuf, String>>>,
+}
+
+impl App {
+    /// Prepares the window and begins to open what the options or the settings name.
+    ///
+    /// # Errors
+    /// When the system has no threads for the workers.
+    pub fn new(cc: &eframe::CreationContext<'_>, options: &Options) -> std::io::Result<Self> {
+        let ctx = &cc.egui_ctx;
+        theme::install(ctx);
+        let settings = match &options.settings {
+            Some(settings) => settings.clone(),
+            None => cc.storage.and_then(|storage| eframe::get_value(storage, Settings::KEY)).unwrap_or_default(),
+        };
+        set_theme(ctx, settings.theme);
+        let gpu = cc.wgpu_render_state.as_ref().map(Gpu::new);
+        let last = settings.last_model.clone().filter(|path| path.is_file());
+        let mut session = Session::new(ctx, gpu, settings)?;
+        if let Some(folder) = &options.cohort {
+            session.open_cohort_with_model(folder.clone());
+        }
+        if let Some(model) = options.model.clone().or(last) {
+            session.open_model(model);
+        }
+        Ok(Self {
+            session,
+            explore: Explore::default(),
+            palette: None,
+            keys_open: false,
+            dialogs: Dialogs::new(options.system_dialogs),
+            actions: Actions::new(),
+            reading: None,
+            writing: None,
+        })
+    }
+
+    /// What is open now.
+    pub fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// How the light box is looked at.
+    pub fn explore(&self) -> &Explore {
+        &self.explore
+    }
+
+    /// Does something as if it had been asked for by hand.
+    pub fn act(&mut self, ctx: &egui::Context, action: Action) {
+        self.apply(ctx, action);
+    }
+
+    /// Whether nothing is being loaded, rendered, searched, read or written.
+    pub fn is_settled(&self) -> bool {
+        self.session.is_settled() && self.reading.is_none() && self.writing.is_none()
+    }
+
+    fn apply(&mut self, ctx: &egui::Context, action: Action) {
+        match action {
+            Action::Run(command) => self.run(ctx, command),
+            Action::Edit { recipe, gesture } => self.session.edit(recipe, gesture),
+            Action::OpenModel(path) => self.session.open_model(path),
+            Action::OpenCohort(folder) => self.session.open_cohort(folder),
+            Action::MakePhantoms => self.session.make_phantoms(),
+            Action::CancelCohort | Action::CloseCohort => self.session.close_cohort(),
+            Action::NameDirection { component, name } => self.session.name_direction(component, &name),
+            Action::Dismiss(index) => self.session.notices.dismiss(index),
+        }
+    }
+
+    fn run(&mut self, ctx: &egui::Context, command: Command) {
+        match command {
+            Command::NextSeed => self.step_seed(|seed| seed.wrapping_add(1)),
+            Command::PreviousSeed => self.step_seed(|seed| seed.wrapping_sub(1)),
+            Command::RandomSeed => self.step_seed(throw_dice),
+            Command::LockSeed => self.session.seed_locked = !self.session.seed_locked,
+            Command::Undo => self.session.undo(),
+            Command::Redo => self.session.redo(),
+            Command::ResetFindings => self.change(|recipe| recipe.findings.clear()),
+            Command::ResetLatent => self.change(reset_latent),
+            Command::ResetAll => self.change(|recipe| {
+                recipe.findings.clear();
+                reset_latent(recipe);
+            }),
+            Command::ViewSample => self.explore.mode = Mode::Sample,
+            Command::ViewPair => self.explore.mode = Mode::Pair,
+            Command::ViewBlink => self.explore.mode = Mode::Blink,
+            Command::ViewDifference => self.explore.mode = Mode::Difference,
+            Command::KeepAsA => {
+                self.session.keep();
+                if self.session.kept().is_some() {
+                    self.session
+                        .notices
+                        .say("Kept as A. Change the recipe, then compare with A | B, Blink or Difference.");
+                }
+            }
+            Command::SwapPair => self.session.swap(),
+            Command::Preset1 => self.preset(0),
+            Command::Preset2 => self.preset(1),
+            Command::Preset3 => self.preset(2),
+            Command::Preset4 => self.preset(3),
+            Command::Invert => self.explore.invert = !self.explore.invert,
+            Command::Interpolation => self.session.settings.linear = !self.session.settings.linear,
+            Command::ResetView => self.explore.reset_view(&self.session),
+            Command::SheetRows => self.session.settings.sheet_rows = !self.session.settings.sheet_rows,
+            Command::OpenModel => self.ask(ctx, Purpose::OpenModel),
+            Command::OpenCohort => self.ask(ctx, Purpose::OpenCohort),
+            Command::CopyRecipe => {
+                if self.session.model().is_some() {
+                    ctx.copy_text(self.session.recipe().to_string());
+                    self.session.notices.say("Recipe copied.");
+                }
+            }
+            Command::CopyCommandLine => {
+                if self.session.model().is_some() {
+                    ctx.copy_text(command_line(self.session.recipe()));
+                    self.session.notices.say("Command line copied.");
+                }
+            }
+            Command::PasteRecipe => ctx.send_viewport_cmd(egui::ViewportCommand::RequestPaste),
+            Command::ExportPng => self.ask_export(ctx, Form::Png),
+            Command::ExportWindowedPng => self.ask_export(ctx, Form::PngAsSeen),
+            Command::ExportDicom => self.ask_export(ctx, Form::Dicom),
+            Command::Palette => self.palette = if self.palette.is_some() { None } else { Some(Palette::default()) },
+            Command::Keys => self.keys_open = !self.keys_open,
+            Command::Theme => {
+                let other = match self.session.settings.theme {
+                    ThemeChoice::Dark => ThemeChoice::Light,
+                    ThemeChoice::Light => ThemeChoice::Dark,
+                };
+                self.session.settings.theme = other;
+                set_theme(ctx, other);
+            }
+            Command::Quit => ctx.send_viewport_cmd(egui::ViewportCommand::Close),
+        }
+    }
+
+    fn change(&mut self, change: impl FnOnce(&mut Recipe)) {
+        if self.session.model().is_some() {
+            let mut recipe = self.session.recipe().clone();
+            change(&mut recipe);
+            self.session.edit(recipe, None);
+        }
+    }
+
+    fn step_seed(&mut self, step: impl FnOnce(u64) -> u64) {
+        if self.session.seed_locked {
+            self.session.notices.say("The seed is locked (L unlocks it).");
+        } else {
+            self.change(|recipe| recipe.seed = step(recipe.seed));
+        }
+    }
+
+    fn preset(&mut self, index: usize) {
+        let meaning = self.session.model().map_or(Meaning::Density, |model| model.generator.card().meaning);
+        if let Some(preset) = Window::presets(meaning).get(index) {
+            self.explore.window = preset.window;
+        }
+    }
+
+    fn ask(&mut self, ctx: &egui::Context, purpose: Purpose) {
+        self.dialogs.ask(ctx, purpose, None);
+    }
+
+    fn ask_export(&mut self, ctx: &egui::Context, form: Form) {
+        let (Some(model), Some(sample)) = (self.session.model(), self.session.sample()) else { return };
+        let name = format!("{}-{}.{}", model.generator.card().name, sample.recipe.seed, form.extension());
+        let folder = self.session.settings.export_folder.clone();
+        self.dialogs.ask(ctx, Purpose::Save { form, name }, folder.as_deref());
+    }
+
+    fn chosen(&mut self, ctx: &egui::Context, purpose: Purpose, path: PathBuf) {
+        match purpose {
+            Purpose::OpenModel => self.session.open_model(path),
+            Purpose::OpenCohort => self.session.open_cohort(path),
+            Purpose::Save { form, .. } => self.export(ctx, form, path),
+        }
+    }
+
+    /// Writes the sample on the light box in the background.
+    fn export(&mut self, ctx: &egui::Context, form: Form, path: PathBuf) {
+        let (Some(model), Some(sample)) = (self.session.model(), self.session.sample()) else { return };
+        let (generator, sample, window) = (model.generator.clone(), sample.clone(), self.explore.window);
+        self.session.settings.export_folder = path.parent().map(PathBuf::from).filter(|p| p.is_absolute());
+        let task = Task::spawn("export", ctx, move |_| {
+            let (image, recipe) = (sample.film.image(), &sample.recipe);
+            let bytes = match form {
+                Form::Png => export::png(image, recipe, &generator),
+                Form::PngAsSeen => export::png_as_seen(image, window, recipe, &generator),
+                Form::Dicom => export::dicom(image, recipe, &generator),
+            };
+            let bytes = bytes.map_err(|error| error.to_string())?;
+            store::write_atomic(&path, &bytes).map_err(|error| error.to_string())?;
+            Ok(path)
+        });
+        match task {
+            Ok(task) => self.writing = Some(task),
+            Err(error) => self.session.notices.fail(format!("No thread could be started to export: {error}")),
+        }
+    }
+
+    fn drop(&mut self, ctx: &egui::Context, path: PathBuf) {
+        match Dropped::of(&path) {
+            Dropped::Model(path) => self.session.open_model(path),
+            Dropped::Cohort(folder) => self.session.open_cohort(folder),
+            Dropped::Carrier(path) => match Task::spawn("read recipe", ctx, move |_| drop::carried(&path)) {
+                Ok(task) => self.reading = Some(task),
+                Err(error) => self.session.notices.fail(format!("No thread could be started to read it: {error}")),
+            },
+        }
+    }
+
+    fn take_in_files(&mut self) {
+        if let Some(task) = &self.reading {
+            let outcome = task.poll();
+            if !matches!(outcome, Outcome::Running) {
+                self.reading = None;
+            }
+            match outcome {
+                Outcome::Done(Ok(recipe)) => self.session.restore(recipe),
+                Outcome::Done(Err(reason)) => self.session.notices.fail(reason),
+                Outcome::Failed => self.session.notices.fail("Reading the dropped file failed unexpectedly."),
+                Outcome::Running => {}
+            }
+        }
+        if let Some(task) = &self.writing {
+            let outcome = task.poll();
+            if !matches!(outcome, Outcome::Running) {
+                self.writing = None;
+            }
+            match outcome {
+                Outcome::Done(Ok(path)) => {
+                    self.session.notices.say(format!("Saved {} with its recipe inside.", path.display()));
+                }
+                Outcome::Done(Err(reason)) => self.session.notices.fail(reason),
+                Outcome::Failed => self.session.notices.fail("The export failed unexpectedly."),
+                Outcome::Running => {}
+            }
+        }
+    }
+
+    fn take_in_keys(&mut self, ctx: &egui::Context) {
+        // A page over the window has the keys, except the one that closes it.
+        let covered = self.palette.is_some() || self.keys_open || self.dialogs.is_open();
+        let (commands, pasted) = command::pressed(ctx);
+        for command in commands {
+            let closes = match command {
+                Command::Palette => self.palette.is_some(),
+                Command::Keys => self.keys_open,
+                _ => false,
+            };
+            if !covered || closes {
+                self.run(ctx, command);
+            }
+        }
+        if let Some(text) = pasted.filter(|_| !covered) {
+            match drop::pasted(&text) {
+                Ok(recipe) => self.session.restore(recipe),
+                Err(reason) => self.session.notices.fail(reason),
+            }
+        }
+        if !ctx.input(|input| input.pointer.any_down()) {
+            self.session.end_gesture();
+        }
+    }
+}
+
+impl eframe::App for App {
+    fn logic(&mut self, _ctx: &egui::Context, _frame: &mut eframe::Frame) {
+        self.session.advance();
+        self.take_in_files();
+    }
+
+    fn ui(&mut self, ui: &mut egui::Ui, _frame: &mut eframe::Frame) {
+        let ctx = ui.ctx().clone();
+        self.take_in_keys(&ctx);
+        for path in drop::dropped(&ctx) {
+            self.drop(&ctx, path);
+        }
+        let mut actions = std::mem::take(&mut self.actions);
+        CentralPanel::no_frame().frame(Frame::new().fill(theme::colors(ui).ground)).show(ui, |ui| {
+            status::show(ui, &self.session);
+            rail::show(ui, &mut actions);
+            self.explore.show(ui, &mut self.session, &mut actions);
+        });
+        if let Some(palette) = &mut self.palette {
+            match palette.show(&ctx, &self.session) {
+                palette::Outcome::Open => {}
+                palette::Outcome::Closed => self.palette = None,
+                palette::Outcome::Chosen(action) => {
+                    self.palette = None;
+                    actions.push(action);
+                }
+            }
+        }
+        if self.keys_open {
+            self.keys_open = keys::show(&ctx);
+        }
+        if let Some((purpose, path)) = self.dialogs.show(&ctx) {
+            self.chosen(&ctx, purpose, path);
+        }
+        drop::hover(&ctx);
+        if !actions.is_empty() {
+            for action in actions.drain(..) {
+                self.apply(&ctx, action);
+            }
+            // What was asked for is seen in the next frame, not at the next movement of the mouse.
+            ctx.request_repaint();
+        }
+        self.actions = actions;
+    }
+
+    fn save(&mut self, storage: &mut dyn eframe::Storage) {
+        eframe::set_value(storage, Settings::KEY, &self.session.settings);
+    }
+
+    fn persist_egui_memory(&self) -> bool {
+        false
+    }
+}
+
+fn set_theme(ctx: &egui::Context, choice: ThemeChoice) {
+    ctx.set_theme(match choice {
+        ThemeChoice::Dark => Theme::Dark,
+        ThemeChoice::Light => Theme::Light,
+    });
+}
+
+fn reset_latent(recipe: &mut Recipe) {
+    recipe.truncation = None;
+    recipe.plane = [0.0; 2];
+    recipe.directions.clear();
+}
+
+/// Another seed of at most eight digits, which a person can read out; from the clock, so that every evening differs.
+fn throw_dice(seed: u64) -> u64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    random::stream(seed ^ now.as_nanos() as u64, "dice").random_range(0..100_000_000)
+}
+
+/// A command that renders this sample anywhere.
+fn command_line(recipe: &Recipe) -> String {
+    let quoted = recipe.to_string().replace('\'', r"'\''");
+    format!("negatoscope sample --recipe '{quoted}' --out sample-{}.png", recipe.seed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_dice_give_seeds_that_can_be_read_out() {
+        let seeds: Vec<u64> = (0..50).map(throw_dice).collect();
+        assert!(seeds.iter().all(|&seed| seed < 100_000_000));
+        assert!(seeds.windows(2).any(|pair| pair[0] != pair[1]));
+    }
+
+    #[test]
+    fn the_command_line_survives_quotes_in_findings() {
+        let mut recipe = Recipe::new("ab", 7);
+        recipe.set_strength("Kerley's lines", 1.0);
+        let line = command_line(&recipe);
+        assert!(line.contains(r"Kerley'\''s lines:1"), "{line}");
+    }
+}

@@ -1,0 +1,380 @@
+//! Everything a person can tell the window to do by name: one list for the palette, the keys and the tests.
+
+use eframe::egui::{self, Key, KeyboardShortcut, Modifiers};
+
+/// What the keys page is divided into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Group {
+    /// What the sample is made of.
+    Sample,
+    /// How it is looked at.
+    View,
+    /// Files and the clipboard.
+    Files,
+    /// The window itself.
+    Window,
+}
+
+impl Group {
+    /// All groups in the order of the keys page.
+    pub const ALL: [Self; 4] = [Self::Sample, Self::View, Self::Files, Self::Window];
+
+    /// Its heading.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Sample => "Sample",
+            Self::View => "View",
+            Self::Files => "Files and clipboard",
+            Self::Window => "Window",
+        }
+    }
+}
+
+/// One thing the window can be told to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "`text` and `tooltip` say what each one does, on screen too")]
+pub enum Command {
+    NextSeed,
+    PreviousSeed,
+    RandomSeed,
+    LockSeed,
+    Undo,
+    Redo,
+    ResetFindings,
+    ResetLatent,
+    ResetAll,
+    ViewSample,
+    ViewPair,
+    ViewBlink,
+    ViewDifference,
+    KeepAsA,
+    SwapPair,
+    Preset1,
+    Preset2,
+    Preset3,
+    Preset4,
+    Invert,
+    Interpolation,
+    ResetView,
+    SheetRows,
+    OpenModel,
+    OpenCohort,
+    CopyRecipe,
+    CopyCommandLine,
+    PasteRecipe,
+    ExportPng,
+    ExportWindowedPng,
+    ExportDicom,
+    Palette,
+    Keys,
+    Theme,
+    Quit,
+}
+
+use Command as C;
+
+impl Command {
+    /// All commands, in the order of palette and keys page.
+    pub const ALL: [Self; 35] = [
+        C::NextSeed,
+        C::PreviousSeed,
+        C::RandomSeed,
+        C::LockSeed,
+        C::Undo,
+        C::Redo,
+        C::ResetFindings,
+        C::ResetLatent,
+        C::ResetAll,
+        C::ViewSample,
+        C::ViewPair,
+        C::ViewBlink,
+        C::ViewDifference,
+        C::KeepAsA,
+        C::SwapPair,
+        C::Preset1,
+        C::Preset2,
+        C::Preset3,
+        C::Preset4,
+        C::Invert,
+        C::Interpolation,
+        C::ResetView,
+        C::SheetRows,
+        C::OpenModel,
+        C::OpenCohort,
+        C::CopyRecipe,
+        C::CopyCommandLine,
+        C::PasteRecipe,
+        C::ExportPng,
+        C::ExportWindowedPng,
+        C::ExportDicom,
+        C::Palette,
+        C::Keys,
+        C::Theme,
+        C::Quit,
+    ];
+
+    /// Its name; "…" where it asks for more.
+    pub fn text(self) -> &'static str {
+        match self {
+            C::NextSeed => "Next seed",
+            C::PreviousSeed => "Previous seed",
+            C::RandomSeed => "Random seed",
+            C::LockSeed => "Lock or unlock seed",
+            C::Undo => "Undo",
+            C::Redo => "Redo",
+            C::ResetFindings => "Switch off all findings",
+            C::ResetLatent => "Reset latent plane and directions",
+            C::ResetAll => "Reset everything but the seed",
+            C::ViewSample => "Sample",
+            C::ViewPair => "A | B",
+            C::ViewBlink => "Blink",
+            C::ViewDifference => "Difference",
+            C::KeepAsA => "Keep this sample as A",
+            C::SwapPair => "Swap A and B",
+            C::Preset1 => "Window preset 1",
+            C::Preset2 => "Window preset 2",
+            C::Preset3 => "Window preset 3",
+            C::Preset4 => "Window preset 4",
+            C::Invert => "Invert",
+            C::Interpolation => "Linear or nearest pixels",
+            C::ResetView => "Reset window, zoom and pan",
+            C::SheetRows => "Contact sheet by findings",
+            C::OpenModel => "Open model…",
+            C::OpenCohort => "Open cohort…",
+            C::CopyRecipe => "Copy recipe",
+            C::CopyCommandLine => "Copy as command line",
+            C::PasteRecipe => "Paste recipe",
+            C::ExportPng => "Export 16-bit PNG…",
+            C::ExportWindowedPng => "Export PNG as seen…",
+            C::ExportDicom => "Export DICOM…",
+            C::Palette => "Command palette",
+            C::Keys => "Keys",
+            C::Theme => "Dark or light theme",
+            C::Quit => "Quit",
+        }
+    }
+
+    /// What it does, in a sentence.
+    pub fn tooltip(self) -> &'static str {
+        match self {
+            C::NextSeed => "Steps to the sample of the next seed.",
+            C::PreviousSeed => "Steps to the sample of the seed before.",
+            C::RandomSeed => "Draws another seed.",
+            C::LockSeed => "A locked seed stays as it is while you step, throw the dice or open a model.",
+            C::Undo => "Goes back to the recipe before.",
+            C::Redo => "Goes forward to the recipe that was undone.",
+            C::ResetFindings => "Switches every finding off.",
+            C::ResetLatent => "Back to the seed itself: centre of the plane, no direction, no truncation.",
+            C::ResetAll => "Findings, plane, directions and truncation go back to their defaults.",
+            C::ViewSample => "Shows the sample alone.",
+            C::ViewPair => "Shows the kept sample A beside the live sample B.",
+            C::ViewBlink => "Shows A and B in turn, changing twice a second.",
+            C::ViewDifference => "Shows B minus A: blue where B is darker, orange where it is brighter.",
+            C::KeepAsA => "The sample now on the light box becomes A, to compare later ones with.",
+            C::SwapPair => "A becomes the live sample and B the kept one.",
+            C::Preset1 | C::Preset2 | C::Preset3 | C::Preset4 => {
+                "Sets a window that reading rooms use for this kind of image."
+            }
+            C::Invert => "Black and white change places.",
+            C::Interpolation => "Shows pixels interpolated linearly, or as the squares they are.",
+            C::ResetView => "Back to the first window and the whole film.",
+            C::SheetRows => "One row for each finding, all at the same seeds; or one row of seeds.",
+            C::OpenModel => "Opens a model file (.safetensors). Dropping one on the window does the same.",
+            C::OpenCohort => "Opens a pack of real radiographs or phantoms. Dropping its folder does the same.",
+            C::CopyRecipe => "Copies the one line of text that fixes this sample.",
+            C::CopyCommandLine => "Copies a command that renders this sample.",
+            C::PasteRecipe => "Restores the sample of a recipe on the clipboard.",
+            C::ExportPng => "Saves all values in 16 bits, with the recipe inside.",
+            C::ExportWindowedPng => "Saves what is seen through the window in 8 bits, with the recipe inside.",
+            C::ExportDicom => "Saves a secondary capture marked as synthetic, with the recipe inside.",
+            C::Palette => "Finds any command, finding or model by a few letters.",
+            C::Keys => "Shows what every key and mouse button does.",
+            C::Theme => "Dark for reading rooms, light for projectors.",
+            C::Quit => "Closes the window.",
+        }
+    }
+
+    /// Where it stands on the keys page.
+    pub fn group(self) -> Group {
+        match self {
+            C::NextSeed
+            | C::PreviousSeed
+            | C::RandomSeed
+            | C::LockSeed
+            | C::Undo
+            | C::Redo
+            | C::ResetFindings
+            | C::ResetLatent
+            | C::ResetAll => Group::Sample,
+            C::ViewSample
+            | C::ViewPair
+            | C::ViewBlink
+            | C::ViewDifference
+            | C::KeepAsA
+            | C::SwapPair
+            | C::Preset1
+            | C::Preset2
+            | C::Preset3
+            | C::Preset4
+            | C::Invert
+            | C::Interpolation
+            | C::ResetView
+            | C::SheetRows => Group::View,
+            C::OpenModel
+            | C::OpenCohort
+            | C::CopyRecipe
+            | C::CopyCommandLine
+            | C::PasteRecipe
+            | C::ExportPng
+            | C::ExportWindowedPng
+            | C::ExportDicom => Group::Files,
+            C::Palette | C::Keys | C::Theme | C::Quit => Group::Window,
+        }
+    }
+
+    /// The keys that give this command; the first is the one shown.
+    pub fn shortcuts(self) -> Vec<KeyboardShortcut> {
+        let plain = |key| vec![KeyboardShortcut::new(Modifiers::NONE, key)];
+        let ctrl = |key| vec![KeyboardShortcut::new(Modifiers::COMMAND, key)];
+        let both = |key| vec![KeyboardShortcut::new(Modifiers::COMMAND | Modifiers::SHIFT, key)];
+        match self {
+            C::NextSeed => plain(Key::ArrowRight),
+            C::PreviousSeed => plain(Key::ArrowLeft),
+            C::RandomSeed => plain(Key::R),
+            C::LockSeed => plain(Key::L),
+            C::Undo => ctrl(Key::Z),
+            C::Redo => [ctrl(Key::Y), both(Key::Z)].concat(),
+            C::ResetFindings => ctrl(Key::Backspace),
+            C::ResetLatent => plain(Key::Home),
+            C::ResetAll => both(Key::Backspace),
+            C::ViewSample => plain(Key::S),
+            C::ViewPair => plain(Key::A),
+            C::ViewBlink => plain(Key::B),
+            C::ViewDifference => plain(Key::D),
+            C::KeepAsA => plain(Key::K),
+            C::SwapPair => plain(Key::X),
+            C::Preset1 => plain(Key::Num1),
+            C::Preset2 => plain(Key::Num2),
+            C::Preset3 => plain(Key::Num3),
+            C::Preset4 => plain(Key::Num4),
+            C::Invert => plain(Key::I),
+            C::Interpolation => plain(Key::N),
+            C::ResetView => plain(Key::Space),
+            C::SheetRows => plain(Key::G),
+            C::OpenModel => ctrl(Key::O),
+            C::OpenCohort => both(Key::O),
+            C::CopyRecipe => ctrl(Key::C),
+            C::CopyCommandLine => both(Key::C),
+            C::PasteRecipe => ctrl(Key::V),
+            C::ExportPng => ctrl(Key::E),
+            C::ExportWindowedPng => ctrl(Key::S),
+            C::ExportDicom => both(Key::E),
+            C::Palette => ctrl(Key::P),
+            C::Keys => plain(Key::F1),
+            C::Theme => ctrl(Key::T),
+            C::Quit => ctrl(Key::Q),
+        }
+    }
+
+    /// The first shortcut as this system writes it; empty when there is none.
+    pub fn shortcut_text(self, ctx: &egui::Context) -> String {
+        self.shortcuts().first().map(|shortcut| ctx.format_shortcut(shortcut)).unwrap_or_default()
+    }
+}
+
+/// What the keyboard asks for in this frame, with the text that was pasted, if any.
+///
+/// Keys without Ctrl belong to whatever has the focus, copying and pasting to the text field that has it.
+pub fn pressed(ctx: &egui::Context) -> (Vec<Command>, Option<String>) {
+    let typing = ctx.text_edit_focused();
+    let focused = ctx.memory(|memory| memory.focused().is_some());
+    let mut commands = Vec::new();
+    let mut pasted = None;
+    ctx.input_mut(|input| {
+        // Longer chords first: Ctrl+Z would also answer to Ctrl+Shift+Z.
+        let mut chords: Vec<(Command, KeyboardShortcut)> =
+            Command::ALL.iter().flat_map(|&c| c.shortcuts().into_iter().map(move |s| (c, s))).collect();
+        chords.sort_by_key(|(_, chord)| !chord.modifiers.shift);
+        for (command, chord) in chords {
+            let of_widget = chord.modifiers.is_none() && chord.logical_key != Key::F1 && focused;
+            if of_widget || typing && chord.logical_key != Key::F1 && chord.logical_key != Key::P {
+                continue;
+            }
+            if input.consume_shortcut(&chord) {
+                commands.push(command);
+            }
+        }
+        if !typing {
+            // The system's own copy and paste arrive as events, not as keys.
+            input.events.retain(|event| match event {
+                egui::Event::Copy => {
+                    commands.push(Command::CopyRecipe);
+                    false
+                }
+                egui::Event::Paste(text) => {
+                    pasted = Some(text.clone());
+                    false
+                }
+                _ => true,
+            });
+        }
+    });
+    (commands, pasted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::{HashMap, HashSet};
+
+    #[test]
+    fn no_two_commands_share_a_shortcut() {
+        let mut seen: HashMap<(Modifiers, Key), Command> = HashMap::new();
+        for command in Command::ALL {
+            for shortcut in command.shortcuts() {
+                let chord = (shortcut.modifiers, shortcut.logical_key);
+                if let Some(other) = seen.insert(chord, command) {
+                    panic!("{command:?} and {other:?} both listen to {shortcut:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_list_is_complete_and_every_command_explains_itself() {
+        let distinct: HashSet<Command> = Command::ALL.into_iter().collect();
+        assert_eq!(distinct.len(), Command::ALL.len());
+        let names: HashSet<&str> = Command::ALL.iter().map(|c| c.text()).collect();
+        assert_eq!(names.len(), Command::ALL.len());
+        for command in Command::ALL {
+            assert!(command.tooltip().ends_with('.'), "{command:?}");
+            assert!(Group::ALL.contains(&command.group()));
+        }
+    }
+
+    #[test]
+    fn plain_keys_stay_with_the_text_field_that_is_typed_into() {
+        let ctx = egui::Context::default();
+        let mut text = String::new();
+        let frame = |text: &mut String, events: Vec<egui::Event>| {
+            let mut commands = Vec::new();
+            let input = egui::RawInput { events, ..Default::default() };
+            ctx.run_ui(input, |ui| {
+                commands = pressed(ui).0;
+                ui.text_edit_singleline(text).request_focus();
+            })
+            .drop_without_applying_deltas();
+            commands
+        };
+        let key = |key| egui::Event::Key {
+            key,
+            physical_key: None,
+            pressed: true,
+            repeat: false,
+            modifiers: Modifiers::NONE,
+        };
+        assert_eq!(frame(&mut text, vec![key(Key::I)]), [Command::Invert]);
+        assert_eq!(frame(&mut text, vec![key(Key::I)]), []);
+        assert_eq!(frame(&mut text, vec![key(Key::F1)]), [Command::Keys]);
+    }
+}

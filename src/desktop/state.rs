@@ -1,0 +1,128 @@
+//! What the window remembers between starts: small settings, apart from the session.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+/// How many models the picker remembers.
+const RECENT: usize = 8;
+
+/// Dark or light.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+pub enum ThemeChoice {
+    /// As reading rooms are.
+    #[default]
+    Dark,
+    /// For projectors.
+    Light,
+}
+
+/// A model that was open once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recent {
+    /// Its file.
+    pub path: PathBuf,
+    /// Its name when it was open.
+    pub name: String,
+    /// Its identity when it was open: recipes name it.
+    pub id: String,
+}
+
+/// What is remembered between starts. No images, no recipes, nothing of patients.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Settings {
+    /// Theme.
+    pub theme: ThemeChoice,
+    /// The model open last.
+    pub last_model: Option<PathBuf>,
+    /// Models that were open, newest first.
+    pub recent: Vec<Recent>,
+    /// Where the pack of each cohort lies, by the cohort's identity.
+    pub cohorts: BTreeMap<String, PathBuf>,
+    /// Names given to principal directions, by generator identity and component.
+    pub direction_names: BTreeMap<String, BTreeMap<u16, String>>,
+    /// Linear interpolation on the light box.
+    pub linear: bool,
+    /// Contact sheet with a row for each finding.
+    pub sheet_rows: bool,
+    /// Where the last export went.
+    pub export_folder: Option<PathBuf>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            theme: ThemeChoice::default(),
+            last_model: None,
+            recent: Vec::new(),
+            cohorts: BTreeMap::new(),
+            direction_names: BTreeMap::new(),
+            linear: true,
+            sheet_rows: false,
+            export_folder: None,
+        }
+    }
+}
+
+impl Settings {
+    /// Under this key the settings lie in the window's storage.
+    pub const KEY: &'static str = "settings";
+
+    /// Notes that a model is open.
+    pub fn note_model(&mut self, path: &Path, name: &str, id: &str) {
+        self.last_model = Some(path.to_path_buf());
+        self.recent.retain(|recent| recent.path != path);
+        self.recent.insert(0, Recent { path: path.to_path_buf(), name: name.to_owned(), id: id.to_owned() });
+        self.recent.truncate(RECENT);
+    }
+
+    /// The name of a principal direction: the one given to it, else its number.
+    pub fn direction_name(&self, generator: &str, component: u16) -> String {
+        let given = self.direction_names.get(generator).and_then(|names| names.get(&component));
+        given.cloned().unwrap_or_else(|| format!("Direction {}", component + 1))
+    }
+
+    /// Names a principal direction; an empty name gives its number back.
+    pub fn name_direction(&mut self, generator: &str, component: u16, name: &str) {
+        let names = self.direction_names.entry(generator.to_owned()).or_default();
+        match name.trim() {
+            "" => names.remove(&component),
+            name => names.insert(component, name.chars().take(40).collect()),
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn recent_models_are_newest_first_without_repeats() {
+        let mut settings = Settings::default();
+        for i in 0..20 {
+            settings.note_model(Path::new(&format!("m{}.safetensors", i % 10)), "m", "0");
+        }
+        assert_eq!(settings.recent.len(), RECENT);
+        assert_eq!(settings.recent[0].path, Path::new("m9.safetensors"));
+        assert_eq!(settings.last_model.as_deref(), Some(Path::new("m9.safetensors")));
+    }
+
+    #[test]
+    fn directions_keep_their_names_for_each_generator() {
+        let mut settings = Settings::default();
+        settings.name_direction("a", 0, "  Heart width ");
+        assert_eq!(settings.direction_name("a", 0), "Heart width");
+        assert_eq!(settings.direction_name("b", 0), "Direction 1");
+        settings.name_direction("a", 0, "");
+        assert_eq!(settings.direction_name("a", 0), "Direction 1");
+    }
+
+    #[test]
+    fn settings_of_another_version_are_read_as_far_as_they_go() {
+        let old = r#"{"theme":"Light","something_else":1}"#;
+        let read: Settings = serde_json::from_str(old).unwrap();
+        assert_eq!((read.theme, read.linear), (ThemeChoice::Light, true));
+    }
+}

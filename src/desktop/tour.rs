@@ -1,0 +1,288 @@
+//! The tour: drives the real window offscreen through every state of Explore and writes what it looks like.
+//!
+//! In: a folder to write to. Out: pictures, in the order one would be shown around. Only phantoms are shown.
+
+use std::fmt::Write as _;
+use std::future::Future as _;
+use std::path::{Path, PathBuf};
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use eframe::egui::{self, Key, Modifiers, Vec2, pos2, vec2};
+use eframe::wgpu;
+use egui_kittest::Harness;
+use egui_kittest::kittest::Queryable as _;
+
+use super::action::Action;
+use super::command::Command;
+use super::session::Cohort;
+use super::state::Settings;
+use super::{App, Options};
+use crate::generator::library;
+use crate::store::{self, StoreError};
+
+/// Longest time anything but the making of a cohort may take.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// Longest time drawing and indexing phantoms may take.
+const COHORT_PATIENCE: Duration = Duration::from_secs(3600);
+
+/// Why the pictures could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum TourError {
+    /// Nothing on this machine can draw.
+    #[error(
+        "no graphics driver was found, not even one in software; on Debian install libvulkan1 and mesa-vulkan-drivers"
+    )]
+    NoDriver,
+    /// A picture could not be written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Anything else, in a sentence.
+    #[error("the tour stopped at \"{scene}\": {reason}")]
+    Stopped {
+        /// Which picture was to be made.
+        scene: String,
+        /// Why it was not.
+        reason: String,
+    },
+}
+
+/// What the tour shows and where it writes.
+#[derive(Debug, Clone)]
+pub struct Tour {
+    /// Folder for the pictures; made where needed.
+    pub out: PathBuf,
+    /// Model to show; otherwise the first shipped one that was trained on phantoms.
+    pub model: Option<PathBuf>,
+    /// Its cohort; otherwise the phantoms are drawn again, or found where they were kept.
+    pub cohort: Option<PathBuf>,
+    /// Size of the window in points.
+    pub size: Vec2,
+    /// Physical pixels for each point.
+    pub scale: f32,
+}
+
+/// Writes the tour at 1440 × 900 into `out`; gives the pictures' paths.
+///
+/// # Errors
+/// [`TourError`] when nothing can draw, or a picture cannot be made or written.
+pub fn tour(out: &Path) -> Result<Vec<PathBuf>, TourError> {
+    let tour = Tour { out: out.to_path_buf(), model: None, cohort: None, size: vec2(1440.0, 900.0), scale: 1.0 };
+    tour.run()
+}
+
+/// The window in the harness; it may have failed to start.
+struct Stage(Result<App, std::io::Error>);
+
+impl eframe::App for Stage {
+    fn logic(&mut self, ctx: &egui::Context, frame: &mut eframe::Frame) {
+        if let Ok(app) = &mut self.0 {
+            app.logic(ctx, frame);
+        }
+    }
+
+    fn ui(&mut self, ui: &mut egui::Ui, frame: &mut eframe::Frame) {
+        if let Ok(app) = &mut self.0 {
+            app.ui(ui, frame);
+        }
+    }
+}
+
+/// One window being shown around in.
+struct Guide<'a> {
+    tour: &'a Tour,
+    harness: Harness<'static, Stage>,
+    scene: String,
+    written: Vec<PathBuf>,
+}
+
+impl Tour {
+    /// Makes all pictures.
+    ///
+    /// # Errors
+    /// As [`tour`].
+    pub fn run(&self) -> Result<Vec<PathBuf>, TourError> {
+        if !can_draw() {
+            return Err(TourError::NoDriver);
+        }
+        std::fs::create_dir_all(&self.out).map_err(|source| StoreError::Write { path: self.out.clone(), source })?;
+        let phantom = library::shipped().into_iter().find(|entry| entry.card.training.phantom);
+        let model = self.model.clone().or(phantom.map(|entry| entry.path));
+        let mut written = self.empty()?;
+        if let Some(model) = model {
+            written.extend(self.explore(&model)?);
+        }
+        Ok(written)
+    }
+
+    fn guide(&self, options: Options) -> Guide<'_> {
+        let harness = Harness::builder()
+            .with_size(self.size)
+            .with_pixels_per_point(self.scale)
+            .with_render_cursor(false)
+            .wgpu()
+            .build_eframe(move |cc| Stage(App::new(cc, &options)));
+        Guide { tour: self, harness, scene: "opening".to_owned(), written: Vec::new() }
+    }
+
+    /// Before anything is open.
+    fn empty(&self) -> Result<Vec<PathBuf>, TourError> {
+        let settings = Some(Settings::default());
+        let mut guide = self.guide(Options { settings, system_dialogs: false, ..Options::default() });
+        guide.settle(PATIENCE)?;
+        guide.picture("00-empty")?;
+        Ok(guide.written)
+    }
+
+    fn explore(&self, model: &Path) -> Result<Vec<PathBuf>, TourError> {
+        let settings = Some(Settings::default());
+        let model = Some(model.to_path_buf());
+        let mut guide = self.guide(Options { model, settings, system_dialogs: false, ..Options::default() });
+        guide.settle(PATIENCE)?;
+        guide.picture("01-sample-without-cohort")?;
+
+        guide.scene = "02-neighbours".to_owned();
+        guide.act(match &self.cohort {
+            Some(folder) => Action::OpenCohort(folder.clone()),
+            None => Action::MakePhantoms,
+        })?;
+        guide.settle(COHORT_PATIENCE)?;
+        if let Cohort::Refused { reason, .. } = guide.app()?.session().cohort() {
+            let reason = reason.to_string();
+            return Err(guide.stopped(reason));
+        }
+        guide.picture("02-neighbours")?;
+
+        let findings = guide.findings()?;
+        for finding in findings.iter().rev().take(1).chain(findings.get(2)) {
+            guide.click(finding)?;
+        }
+        guide.harness.hover_at(pos2(self.size.x * 0.5, self.size.y * 0.45));
+        guide.settle(PATIENCE)?;
+        guide.picture("03-findings")?;
+
+        guide.act(Action::Run(Command::SheetRows))?;
+        guide.settle(PATIENCE)?;
+        guide.picture("04-contact-sheet")?;
+        guide.act(Action::Run(Command::SheetRows))?;
+
+        guide.act(Action::Run(Command::KeepAsA))?;
+        guide.act(Action::Run(Command::ResetFindings))?;
+        guide.act(Action::Run(Command::ViewPair))?;
+        guide.settle(PATIENCE)?;
+        guide.act(Action::Dismiss(0))?;
+        guide.picture("05-pair")?;
+        guide.act(Action::Run(Command::ViewDifference))?;
+        guide.picture("06-difference")?;
+        guide.act(Action::Run(Command::ViewSample))?;
+        guide.act(Action::Run(Command::Undo))?;
+        guide.settle(PATIENCE)?;
+
+        guide.harness.key_press_modifiers(Modifiers::COMMAND, Key::P);
+        guide.picture("07-palette")?;
+        guide.harness.key_press(Key::Escape);
+        guide.frames(2);
+        guide.harness.key_press(Key::F1);
+        guide.picture("08-keys")?;
+        guide.harness.key_press(Key::F1);
+        guide.frames(2);
+
+        guide.act(Action::Run(Command::Theme))?;
+        guide.settle(PATIENCE)?;
+        guide.picture("09-light")?;
+        guide.act(Action::Run(Command::Theme))?;
+        Ok(guide.written)
+    }
+}
+
+impl Guide<'_> {
+    fn stopped(&self, reason: impl Into<String>) -> TourError {
+        TourError::Stopped { scene: self.scene.clone(), reason: reason.into() }
+    }
+
+    fn app(&self) -> Result<&App, TourError> {
+        self.harness.state().0.as_ref().map_err(|error| self.stopped(error.to_string()))
+    }
+
+    fn findings(&self) -> Result<Vec<String>, TourError> {
+        let model = self.app()?.session().model().ok_or_else(|| self.stopped("no model is open"))?;
+        Ok(model.generator.card().vocabulary.findings.clone())
+    }
+
+    fn act(&mut self, action: Action) -> Result<(), TourError> {
+        let ctx = self.harness.ctx.clone();
+        match &mut self.harness.state_mut().0 {
+            Ok(app) => app.act(&ctx, action),
+            Err(error) => {
+                let reason = error.to_string();
+                return Err(self.stopped(reason));
+            }
+        }
+        self.frames(2);
+        Ok(())
+    }
+
+    fn click(&mut self, name: &str) -> Result<(), TourError> {
+        let node = self.harness.query_by_role_and_label(egui::accesskit::Role::CheckBox, name);
+        match node {
+            Some(node) => node.click(),
+            None => return Err(self.stopped(format!("the switch of {name} is not on screen"))),
+        }
+        self.frames(2);
+        Ok(())
+    }
+
+    fn frames(&mut self, count: usize) {
+        for _ in 0..count {
+            self.harness.step();
+        }
+    }
+
+    /// Draws frames until all workers rest.
+    fn settle(&mut self, patience: Duration) -> Result<(), TourError> {
+        let start = Instant::now();
+        loop {
+            self.frames(2);
+            if self.app()?.is_settled() {
+                break;
+            }
+            if start.elapsed() > patience {
+                return Err(self.stopped(format!("nothing came of it in {} s", patience.as_secs())));
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        self.frames(3);
+        Ok(())
+    }
+
+    fn picture(&mut self, name: &str) -> Result<(), TourError> {
+        name.clone_into(&mut self.scene);
+        self.frames(3);
+        let image = self.harness.render().map_err(|reason| self.stopped(reason))?;
+        let mut file = String::from(name);
+        if self.tour.scale != 1.0 {
+            // Writing to a String cannot fail.
+            let _ = write!(file, "@{}x", self.tour.scale);
+        }
+        let path = self.tour.out.join(file + ".png");
+        let mut bytes = std::io::Cursor::new(Vec::new());
+        image
+            .write_to(&mut bytes, image::ImageFormat::Png)
+            .map_err(|error| self.stopped(format!("the picture could not be encoded: {error}")))?;
+        store::write_atomic(&path, bytes.get_ref())?;
+        self.written.push(path);
+        Ok(())
+    }
+}
+
+/// Whether any driver, in hardware or software, can draw here.
+fn can_draw() -> bool {
+    let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
+    let mut adapters = pin!(instance.enumerate_adapters(wgpu::Backends::all()));
+    // Outside of browsers the list is there at once.
+    match adapters.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(adapters) => !adapters.is_empty(),
+        Poll::Pending => true,
+    }
+}
