@@ -21,3 +21,8 @@ pub mod neighbour;
 pub mod training;
 
 pub mod desktop;
+
+pub mod cli;
+
+/// Version and, where it was built from a repository, git revision.
+pub const VERSION: &str = env!("NEGATOSCOPE_VERSION");

@@ -1,1 +1,7 @@
-fn main() {}
+//! The `negatoscope` program: everything is in the library; this only hands the command line to it.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    negatoscope::cli::main()
+}

@@ -5,6 +5,7 @@
 //! stage), `checkpoints/*.safetensors` (everything that a resumed run needs), `model.safetensors` (what Explore opens)
 //! and `result.json`. Requests travel the other way as files: see [`run_folder`].
 
+pub mod anchor;
 pub mod augment;
 pub mod checkpoint;
 pub mod classifier;

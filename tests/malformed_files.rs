@@ -272,7 +272,7 @@ fn damage(path: &Path, good: &[u8], rng: &mut ChaCha8Rng) -> &'static str {
     if at % 40 == 0 {
         use std::os::unix::fs::PermissionsExt;
         // To the superuser this file stays readable, and is then one more damaged file.
-        fs::set_permissions(path, fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(0o0)).unwrap();
         return "no permission";
     }
     way

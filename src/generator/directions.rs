@@ -73,6 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[expect(clippy::approx_constant, reason = "the numbers stand as NumPy printed them")]
     fn directions_are_those_of_the_singular_value_decomposition() {
         // numpy, float64:
         //   W = np.array([[((3 * i * i + 5 * j * j + 7 * i * j) % 11) - 5 for j in range(4)] for i in range(6)], float)

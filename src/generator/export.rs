@@ -62,7 +62,7 @@ pub fn text(recipes: &[Recipe], generator: &Generator) -> Vec<PngText> {
 }
 
 fn software() -> String {
-    format!("Negatoscope {}", env!("CARGO_PKG_VERSION"))
+    format!("Negatoscope {}", crate::VERSION)
 }
 
 /// A 16-bit PNG over the model's whole range of values, with the recipe inside.

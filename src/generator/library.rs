@@ -1,15 +1,11 @@
 //! The library: where model files lie, which there are, and which one a name means.
 
-use std::env;
 use std::path::{Path, PathBuf};
 
 use super::ModelCard;
 use super::model_file::{self, ModelError};
 use super::render::id_of;
-use crate::store;
-
-/// Environment variable that names one more folder of models; it is looked through first.
-pub const VARIABLE: &str = "NEGATOSCOPE_MODELS";
+use crate::{shipped, store};
 
 /// One model in the library.
 #[derive(Debug, Clone)]
@@ -31,22 +27,9 @@ pub struct Shelf {
     pub refused: Vec<ModelError>,
 }
 
-/// Folders that are looked through, the first with precedence: `$NEGATOSCOPE_MODELS`, `models` beside the program,
-/// `../share/negatoscope/models` from there, and `models` of the source tree it was built from.
-pub fn folders() -> Vec<PathBuf> {
-    let mut folders: Vec<PathBuf> =
-        env::var_os(VARIABLE).filter(|v| !v.is_empty()).map(PathBuf::from).into_iter().collect();
-    if let Some(beside) = env::current_exe().ok().as_deref().and_then(Path::parent) {
-        folders.push(beside.join("models"));
-        folders.push(beside.join("../share/negatoscope/models"));
-    }
-    folders.push(Path::new(env!("CARGO_MANIFEST_DIR")).join("models"));
-    folders
-}
-
 /// All usable models of the library, by name.
 pub fn shipped() -> Vec<Entry> {
-    survey(&folders()).entries
+    survey(&shipped::folders()).entries
 }
 
 /// Looks through folders. Of two models with one name the one in the earlier folder counts; a folder that is not there
@@ -86,7 +69,7 @@ pub fn entry(path: &Path) -> Result<Entry, ModelError> {
 /// # Errors
 /// [`ModelError::Unknown`] with the names there are.
 pub fn find(name_or_path: &str) -> Result<PathBuf, ModelError> {
-    find_in(name_or_path, &folders())
+    find_in(name_or_path, &shipped::folders())
 }
 
 fn find_in(name_or_path: &str, folders: &[PathBuf]) -> Result<PathBuf, ModelError> {

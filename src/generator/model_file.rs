@@ -232,7 +232,7 @@ fn open(path: &Path) -> Result<(File, u64), ModelError> {
 /// Size of the header as the first eight bytes state it.
 fn header_size(first: [u8; 8], length: u64) -> Result<usize, Problem> {
     let size = u64::from_le_bytes(first);
-    if size > MAX_HEADER || size < 2 {
+    if !(2..=MAX_HEADER).contains(&size) {
         return Err(foreign("it does not begin like a safetensors file"));
     }
     if size > length - 8 {

@@ -152,7 +152,7 @@ mod tests {
         let second = Event::Ended { step: 4, how: "paused".to_owned() };
         Log::open(&path).unwrap().append(&first).unwrap();
         OpenOptions::new().append(true).open(&path).unwrap().write_all(b"{\"event\":\"st").unwrap();
-        assert_eq!(read(&path).unwrap(), [first.clone()]);
+        assert_eq!(read(&path).unwrap(), std::slice::from_ref(&first));
         Log::open(&path).unwrap().append(&second).unwrap();
         assert_eq!(read(&path).unwrap(), [first, second]);
     }

@@ -1,5 +1,6 @@
 //! The model file of a run: the average of the generator, with its card.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::TrainingError;
@@ -51,7 +52,7 @@ fn card(state: &State, spec: &RunSpec, source: &dyn RadiographSource) -> ModelCa
             seed: spec.seed,
             schedule: schedule_line(spec),
         },
-        metrics: Default::default(),
+        metrics: BTreeMap::new(),
         remarks: Vec::new(),
         licence: facts.licence.clone(),
         citation: facts.citation.clone(),
@@ -77,6 +78,10 @@ fn schedule_line(spec: &RunSpec) -> String {
         Augment::None => {}
         Augment::Translate => parts.push("shifts of reals and samples".to_owned()),
         Augment::TranslateTone => parts.push("shifts, brightness and contrast of reals and samples".to_owned()),
+    }
+    if let Some(anchor) = spec.anchor {
+        let text = "not the paper's: generator tied to the train fold's principal components";
+        parts.push(format!("{text}, alone for {} kimg, then with weight {}", anchor.alone_kimg, anchor.weight));
     }
     if spec.data.balanced {
         parts.push("findings drawn equally often".to_owned());

@@ -41,6 +41,7 @@ fn blank(family: Family, resolution: usize) -> RunSpec {
         average: Average::default(),
         data: Data::default(),
         record: Record { sample_kimg: 100.0, checkpoint_kimg: 100.0, ..Record::default() },
+        anchor: None,
         start_from: None,
     }
 }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use rand::Rng;
 use rand::seq::SliceRandom;
 
+use super::anchor::Codes;
 use crate::compute::random;
 use crate::finding::{Combination, Vocabulary};
 use crate::radiograph::{Meaning, Radiograph};
@@ -65,6 +66,8 @@ pub struct Draw<'a> {
     by_finding: Option<Vec<Vec<u32>>>,
     /// The order of one pass through the fold, kept because consecutive steps share it.
     pass: Option<(u64, Vec<u32>)>,
+    /// Codes of all radiographs, in an anchored run.
+    pub codes: Option<Codes>,
 }
 
 impl<'a> Draw<'a> {
@@ -83,7 +86,7 @@ impl<'a> Draw<'a> {
             lists.retain(|list| !list.is_empty());
             lists
         });
-        Self { source, seed, by_finding: by_finding.filter(|lists| !lists.is_empty()), pass: None }
+        Self { source, seed, by_finding: by_finding.filter(|lists| !lists.is_empty()), pass: None, codes: None }
     }
 
     /// Which radiographs make the minibatch of step `step`, which begins after `shown` images.
@@ -153,6 +156,7 @@ pub fn common_labels(source: &dyn RadiographSource, most: usize) -> Vec<Vec<f32>
     ranked.into_iter().take(most).map(|(_, first)| source.labels(first).to_vec()).collect()
 }
 
+/// A source small enough to train on in a test.
 #[cfg(test)]
 pub mod tests {
     use super::*;
@@ -160,7 +164,14 @@ pub mod tests {
     /// Eight discs and squares of 16 × 16 pixels over two findings.
     pub struct Shapes(TrainFold);
 
+    impl Default for Shapes {
+        fn default() -> Self {
+            Self::new()
+        }
+    }
+
     impl Shapes {
+        /// The eight of them.
         pub fn new() -> Self {
             Self(TrainFold {
                 cohort: "shapes".to_owned(),

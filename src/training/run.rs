@@ -6,6 +6,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use candle_core::Device;
 
 use super::TrainingError;
+use super::anchor::Codes;
 use super::events::{Event, Figures, Log};
 use super::reals::{Draw, RadiographSource};
 use super::run_folder::{Request, RunFolder, RunResult};
@@ -49,7 +50,7 @@ pub fn train(
 pub fn resume(out: &Path, progress: &Progress, watch: &mut dyn FnMut(&Event)) -> Result<Outcome, TrainingError> {
     let (folder, spec) = RunFolder::open(out)?;
     let source = super::pack::PackSource::open(&spec.cohort)?;
-    resume_on(folder, &spec, &source, progress, watch)
+    resume_on(&folder, &spec, &source, progress, watch)
 }
 
 /// [`train`] on any source of radiographs.
@@ -81,7 +82,7 @@ pub fn train_on(
 /// # Errors
 /// As [`train`].
 pub fn resume_on(
-    folder: RunFolder,
+    folder: &RunFolder,
     spec: &RunSpec,
     source: &dyn RadiographSource,
     progress: &Progress,
@@ -90,7 +91,7 @@ pub fn resume_on(
     check(spec, source)?;
     compute::init();
     let labels = source.facts().vocabulary.len();
-    let mut run = Run::new(&folder, spec, source, watch)?;
+    let mut run = Run::new(folder, spec, source, watch)?;
     for path in folder.checkpoints() {
         match checkpoint::read(&path, spec, labels, &Device::Cpu) {
             Ok(state) => return run.go(state, progress),
@@ -156,6 +157,10 @@ impl<'a> Run<'a> {
         })
     }
 
+    fn unusable(&self, problem: String) -> TrainingError {
+        TrainingError::Cohort { path: self.spec.cohort.clone(), problem }
+    }
+
     fn tell(&mut self, event: &Event) -> Result<(), TrainingError> {
         self.log.append(event)?;
         (self.watch)(event);
@@ -168,6 +173,10 @@ impl<'a> Run<'a> {
         let total = self.spec.schedule.total();
         progress.set_total(total.saturating_sub(state.position.shown));
         let mut draw = Draw::new(self.source, self.spec.seed, self.spec.data.balanced);
+        if self.spec.anchor.is_some() {
+            let codes = Codes::of(self.source, state.architecture.latent, self.spec.seed);
+            draw.codes = Some(codes.map_err(|problem| self.unusable(problem))?);
+        }
         let mut pace = Pace::new(state.position.shown);
         let record = self.spec.record;
         let every = |kimg: f64| ((kimg * 1000.0) as u64).max(1);
@@ -350,7 +359,7 @@ mod tests {
                 if cancelled {
                     progress.cancel();
                 }
-                resume_on(folder, &spec, &source, &progress, &mut |_| ()).unwrap()
+                resume_on(&folder, &spec, &source, &progress, &mut |_| ()).unwrap()
             };
             assert!(matches!(again(true), Outcome::Paused(RunResult { step: 4, .. })));
             // A newest checkpoint that is damaged is passed over for the one before it.

@@ -32,6 +32,9 @@ pub struct RunSpec {
     /// How images are drawn from the train fold.
     #[serde(default)]
     pub data: Data,
+    /// A start from the train fold's principal components, which the papers do not have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub anchor: Option<Anchor>,
     /// What the run writes, and when.
     #[serde(default)]
     pub record: Record,
@@ -183,6 +186,16 @@ pub enum Augment {
     TranslateTone,
 }
 
+/// How strongly the generator is tied to the train fold's principal components; see [`super::anchor`].
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Anchor {
+    /// Thousands of real images over which the generator learns from the anchor alone, without a critic.
+    pub alone_kimg: f64,
+    /// Weight of the mean squared difference beside the generator's loss after that.
+    pub weight: f64,
+}
+
 /// What the run writes, and when.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -203,6 +216,12 @@ impl Default for Record {
     }
 }
 
+/// A path as written in a file of `folder`, made absolute.
+fn absolute(folder: &Path, file: &Path) -> PathBuf {
+    let file = folder.join(file);
+    std::path::absolute(&file).unwrap_or(file)
+}
+
 impl RunSpec {
     /// Reads and checks a spec.
     ///
@@ -217,12 +236,8 @@ impl RunSpec {
         let text = std::fs::read_to_string(path).map_err(|e| wrong(format!("cannot be read: {e}")))?;
         let mut spec = Self::parse(&text).map_err(wrong)?;
         let folder = path.parent().unwrap_or(Path::new(""));
-        let anchored = |file: &Path| {
-            let file = folder.join(file);
-            std::path::absolute(&file).unwrap_or(file)
-        };
-        spec.cohort = anchored(&spec.cohort);
-        spec.start_from = spec.start_from.as_deref().map(anchored);
+        spec.cohort = absolute(folder, &spec.cohort);
+        spec.start_from = spec.start_from.as_deref().map(|file| absolute(folder, file));
         Ok(spec)
     }
 
@@ -301,6 +316,9 @@ impl RunSpec {
         match self.average {
             Average::PerStep { decay } => check((0.0..1.0).contains(&decay), "average.decay must be 0 up to below 1")?,
             Average::HalfLife { kimg } => check(positive(kimg), "average.kimg must be above 0")?,
+        }
+        if let Some(anchor) = self.anchor {
+            check(weight(anchor.alone_kimg) && weight(anchor.weight), "anchor.alone_kimg and weight must not be negative")?;
         }
         let record = self.record;
         check(

@@ -6,6 +6,7 @@ use candle_core::{Device, Tensor};
 use rand::Rng;
 
 use super::TrainingError;
+use super::anchor;
 use super::augment::Change;
 use super::losses::{CriticStep, Scored, critic_loss, generator_loss};
 use super::reals::{Draw, RadiographSource, gather};
@@ -139,6 +140,13 @@ impl State {
         self.critic_adam.set_rate(rate);
         let batch = Minibatch::draw(self, spec, source, draw, (level.batch, growth))?;
 
+        if let Some(alone) = self.anchor_alone(spec, &batch, growth)? {
+            self.average.set_decay(spec.average.decay(level.batch));
+            self.average.update(&self.generator)?;
+            self.position.step += 1;
+            self.position.shown += level.batch as u64;
+            return Ok(alone);
+        }
         let critic = self.critic_step(spec, &batch, growth)?;
         self.average.set_decay(spec.average.decay(level.batch));
         self.average.update(&self.generator)?;
@@ -154,6 +162,18 @@ impl State {
             fake_score: scalar(&critic.fake)?,
             penalty: critic.penalty.as_ref().map(scalar).transpose()?,
         })
+    }
+
+    /// A step towards the anchor without a critic, while the run is in that part.
+    fn anchor_alone(&mut self, spec: &RunSpec, batch: &Minibatch, growth: Growth) -> Result<Option<StepFigures>, TrainingError> {
+        let (Some(anchor), Some(anchored)) = (spec.anchor, &batch.anchored) else { return Ok(None) };
+        if self.position.shown as f64 >= anchor.alone_kimg * 1000.0 {
+            return Ok(None);
+        }
+        let loss = anchored.loss(&self.generator, &self.architecture, &batch.labels, growth)?;
+        self.generator_adam.step(&ops::backward(&loss)?)?;
+        let generator_loss = loss.to_scalar()?;
+        Ok(Some(StepFigures { critic_loss: 0.0, generator_loss, real_score: 0.0, fake_score: 0.0, penalty: None }))
     }
 
     fn critic_step(&mut self, spec: &RunSpec, batch: &Minibatch, growth: Growth) -> Result<Scored, TrainingError> {
@@ -189,7 +209,14 @@ impl State {
             growth,
             |images| batch.change_of_generated.as_ref().map_or(Ok(images.clone()), |change| change.apply(&images)),
         )?;
-        let gradients = ops::backward(&scored.total)?;
+        let anchored = match (spec.anchor, &batch.anchored) {
+            (Some(anchor), Some(anchored)) => {
+                let tie = anchored.loss(&self.generator, &self.architecture, &batch.labels, growth)?;
+                (&scored.total + (tie * anchor.weight)?)?
+            }
+            _ => scored.total.clone(),
+        };
+        let gradients = ops::backward(&anchored)?;
         self.generator_adam.step(&gradients)?;
         Ok(scored)
     }
@@ -205,6 +232,19 @@ struct Minibatch {
     generator_labels: Tensor,
     change_of_fakes: Option<Change>,
     change_of_generated: Option<Change>,
+    anchored: Option<Anchored>,
+}
+
+/// What an anchored run compares: the codes of the minibatch's radiographs, and the radiographs before augmentation.
+struct Anchored {
+    codes: Tensor,
+    plain: Tensor,
+}
+
+impl Anchored {
+    fn loss(&self, generator: &Parameters, shape: &Architecture, labels: &Tensor, growth: Growth) -> candle_core::Result<Tensor> {
+        anchor::loss(generator, shape, (&self.codes, labels), &self.plain, growth)
+    }
 }
 
 impl Minibatch {
@@ -224,6 +264,8 @@ impl Minibatch {
 
         let stream = |purpose: &str| random::stream(spec.seed, &format!("{purpose}, step {step}"));
         let change = |purpose| Change::draw(spec.data.augment, n, side, &mut stream(purpose));
+        let codes = draw.codes.as_ref().map(|codes| Tensor::from_vec(codes.batch(&items), (n, latent), device));
+        let anchored = codes.transpose()?.map(|codes| Anchored { codes, plain: real.clone() });
         let change_of_reals = change("change of reals");
         let real = change_of_reals.map_or(Ok(real.clone()), |change| change.apply(&real))?;
         let latents = |purpose| {
@@ -241,6 +283,7 @@ impl Minibatch {
             generator_labels: Tensor::from_vec(draw.labels(step, n), (n, labels), device)?,
             change_of_fakes: change("change of fakes"),
             change_of_generated: change("change of generated"),
+            anchored,
         })
     }
 }

@@ -31,7 +31,7 @@ fn film(i: usize) -> Film {
         source: format!("ID_{i:09}.dcm"),
         labels,
         fold: Fold::ALL[i / 7 % 3],
-        age: (i % 2 == 0).then_some(40.0),
+        age: i.is_multiple_of(2).then_some(40.0),
         sex: None,
         view: format!("slice {}", i % 30),
         hash: [i as u8; 32],

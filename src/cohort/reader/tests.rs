@@ -211,7 +211,7 @@ fn archives_that_lie_are_refused_before_memory_is_taken() {
         &path,
         &[
             ("train_images", npy("|u1", "1, 8, 8", &[0; 64])),
-            ("train_labels", npy("|u1", "1, 300000000", &[0; 1 << 20])),
+            ("train_labels", npy("|u1", "1, 300000000", &vec![0; 1 << 20])),
         ],
     );
     let error = plan(Format::Medmnist, &request(&path), &Progress::new()).unwrap_err().to_string();

@@ -301,7 +301,7 @@ mod tests {
     #[test]
     fn kernels_and_compositions_agree() {
         let args = [tensor(&[3, 5, 4, 2], 0.77), tensor(&[5], 2.1), tensor(&[5], 0.9)];
-        let [x, scale, shift] = [&args[0], &args[1], &args[2]].map(|v| v.as_detached_tensor());
+        let [x, scale, shift] = [&args[0], &args[1], &args[2]].map(candle_core::Var::as_detached_tensor);
         let close = |a: &Tensor, b: &Tensor| {
             let difference = (a - b).unwrap().abs().unwrap().max_all().unwrap().to_dtype(DType::F64).unwrap();
             assert!(difference.to_scalar::<f64>().unwrap() < 1e-12);

@@ -89,7 +89,7 @@ fn noises(list: &[Parameter], first: usize) -> Parameters {
     let mut number = first;
     let values = |name: &str, count| {
         number += 1;
-        noise_values(number - 1, count, if name.ends_with(".bias") { 0.1 } else { 1.0 })
+        noise_values(number - 1, count, if name.rsplit('.').next() == Some("bias") { 0.1 } else { 1.0 })
     };
     Parameters::new(shapes, &Device::Cpu, values).unwrap()
 }

@@ -27,6 +27,7 @@ pub struct Workspace {
 
 /// Workspaces and scratch memory that are not in use.
 #[derive(Debug, Default)]
+#[expect(clippy::vec_box, reason = "a boxed workspace is lent and returned without being moved")]
 pub struct Arena {
     workspaces: Mutex<Vec<Box<Workspace>>>,
     scratch: Mutex<Vec<Vec<Lane>>>,

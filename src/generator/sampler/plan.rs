@@ -1,4 +1,4 @@
-//! Which form of a convolution to take, and how its work is cut: everything that was chosen by measurement.
+//! Which form of a convolution to take, and how its work is cut: all such choices stand here.
 
 use rayon::prelude::*;
 

@@ -81,7 +81,7 @@ impl Upsample {
                 Patch { pixels: &from[..n * side * side * input], images: n, side, width: input, top: 0, rows: side };
             let sums = self.products(plan, &whole, shape, work, arena::room(big, self.lanes(shape)));
             plan::parts(to, line, work, |row, to| {
-                self.row(plan, sums, shape, row / side, row % side, row / side, affine, to)
+                self.row(plan, sums, shape, row / side, row % side, row / side, affine, to);
             });
             return;
         };

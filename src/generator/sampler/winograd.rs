@@ -237,7 +237,7 @@ fn transform_output<const F: usize, const T: usize>(m: [Lane; T]) -> [Lane; F] {
 fn transform_kernel<const T: usize>([a, b, c]: [f64; 3]) -> [f64; T] {
     let mut u = [0.0; T];
     let line: &[f64] = if T == 4 {
-        &[a, (a + b + c) / 2.0, (a - b + c) / 2.0, c]
+        &[a, (a + b + c) / 2.0, f64::midpoint(a - b, c), c]
     } else {
         let (even, odd) = (a / 24.0 + c / 6.0, b / 12.0);
         &[a / 4.0, -(a + b + c) / 6.0, -(a - b + c) / 6.0, even + odd, even - odd, c]

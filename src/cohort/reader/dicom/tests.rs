@@ -136,7 +136,7 @@ fn radiographs_become_density_through_their_window() {
         bits: [16, 12, 11],
         ..Made::ct(&[0, 1, 20, 40, 60, 79, 80, 4095])
     };
-    let window = [0.0, 0.012_658_23, 0.253_164_56, 0.506_329_11, 0.759_493_67, 1.0, 1.0, 1.0];
+    let window = [0.0, 0.012_658_23, 0.253_164_56, 0.506_329_1, 0.759_493_67, 1.0, 1.0, 1.0];
     let image = read(&made).unwrap();
     assert_eq!(image.meaning(), Meaning::Density);
     close(&image, &window);

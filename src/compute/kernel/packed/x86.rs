@@ -18,9 +18,9 @@ const NARROW_ROWS: usize = 6;
 /// `out (+)= a · b` with AVX-512.
 pub fn wide(instructions: Instructions, tile: Tile, a: &[Lane], b: &[Lane], out: &mut [Lane]) {
     if tile.width == 2 {
-        wide_panel::<2>(instructions, tile, a, b, out)
+        wide_panel::<2>(instructions, tile, a, b, out);
     } else {
-        wide_panel::<1>(instructions, tile, a, b, out)
+        wide_panel::<1>(instructions, tile, a, b, out);
     }
 }
 

@@ -1,0 +1,134 @@
+//! The command line: each verb calls one function of a room below.
+//!
+//! In: words. Out: exit code 0 (done), 1 (failed, with a sentence on standard error) or 2 (the words were wrong).
+
+mod bench;
+mod cohort;
+mod encoder;
+mod models;
+mod neighbours;
+mod sample;
+mod selftest;
+mod train;
+mod waiting;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+/// A light box for synthetic medical images. Research and teaching, not for diagnosis.
+#[derive(Debug, Parser)]
+#[command(name = "negatoscope", version = crate::VERSION, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Option<Verb>,
+    #[command(flatten)]
+    explore: ExploreArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Open the window (also what happens with no verb).
+    Explore(ExploreArgs),
+    /// List the models at hand, or show one card.
+    Models(models::ModelsArgs),
+    /// Render samples to a file or a folder.
+    Sample(sample::SampleArgs),
+    /// Render samples and list the nearest real radiographs of each.
+    Neighbours(neighbours::NeighboursArgs),
+    /// Make and inspect packs of radiographs.
+    #[command(subcommand)]
+    Cohort(cohort::CohortVerb),
+    /// Train a generator from a run specification, or go on with a run folder.
+    Train(train::TrainArgs),
+    /// Train the encoder that measures nearness, or measure a generator by the benchmark's figure.
+    #[command(subcommand)]
+    Encoder(encoder::EncoderVerb),
+    /// Drive the real window offscreen through every workspace and write pictures of it.
+    Tour(TourArgs),
+    /// Check this machine's arithmetic against known pixels and distances of the shipped models.
+    Selftest(selftest::SelftestArgs),
+    /// Measure how fast this machine samples and searches.
+    Bench(bench::BenchArgs),
+}
+
+#[derive(Debug, Args)]
+struct ExploreArgs {
+    /// Model to open: a shipped name or a file.
+    #[arg(long)]
+    model: Option<String>,
+    /// Pack of real radiographs to show neighbours from.
+    #[arg(long)]
+    cohort: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+struct TourArgs {
+    /// Folder for the pictures.
+    #[arg(long, default_value = "tour")]
+    out: PathBuf,
+}
+
+/// Runs the program on the words it was started with.
+pub fn main() -> ExitCode {
+    crate::compute::init();
+    let filter = tracing_subscriber::EnvFilter::try_from_env("NEGATOSCOPE_LOG");
+    let filter = filter.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("error,negatoscope=warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    match run(Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("negatoscope: {}", sentence(&error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The error with its causes, each named once.
+fn sentence(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1) {
+        let cause = cause.to_string();
+        if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
+}
+
+fn run(cli: Cli) -> anyhow::Result<()> {
+    match cli.verb.unwrap_or(Verb::Explore(cli.explore)) {
+        Verb::Explore(args) => {
+            let model = args.model.as_deref().map(crate::generator::library::find).transpose()?;
+            let options = crate::desktop::Options { model, cohort: args.cohort, ..Default::default() };
+            Ok(crate::desktop::run(&options)?)
+        }
+        Verb::Models(args) => models::run(&args),
+        Verb::Sample(args) => sample::run(&args),
+        Verb::Neighbours(args) => neighbours::run(&args),
+        Verb::Cohort(verb) => cohort::run(&verb),
+        Verb::Train(args) => train::run(&args),
+        Verb::Encoder(verb) => encoder::run(&verb),
+        Verb::Tour(args) => {
+            let pictures = crate::desktop::tour(&args.out)?;
+            println!("{} pictures in {}:", pictures.len(), args.out.display());
+            for picture in pictures {
+                println!("  {}", picture.display());
+            }
+            Ok(())
+        }
+        Verb::Selftest(args) => selftest::run(&args),
+        Verb::Bench(args) => bench::run(&args),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

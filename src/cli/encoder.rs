@@ -1,0 +1,124 @@
+//! `negatoscope encoder`: train the classifier whose features measure nearness, and judge generators by the benchmark's figure.
+
+use std::path::PathBuf;
+
+use candle_core::Device;
+use clap::{Args, Subcommand};
+
+use super::waiting::watched;
+use crate::cohort::Pack;
+use crate::encoder::file;
+use crate::generator::{Generator, library, model_file};
+use crate::training::classifier::{self, ClassifierSpec};
+
+/// What to do with encoders.
+#[derive(Debug, Subcommand)]
+pub enum EncoderVerb {
+    /// Train a classifier on a pack's train fold and measure it on its test fold.
+    Train(TrainArgs),
+    /// Train classifiers on samples and on real films, test both on real films, and give the ratio of their AUROCs.
+    Measure(MeasureArgs),
+}
+
+/// Words of `encoder train`.
+#[derive(Debug, Args)]
+pub struct TrainArgs {
+    /// The pack.
+    #[arg(long)]
+    cohort: PathBuf,
+    /// File to write; models look for names that begin with "encoder-".
+    #[arg(long)]
+    out: PathBuf,
+    /// small (at the pack's own size) or densenet121 (224 px, as published).
+    #[arg(long, default_value = "small", value_parser = ["small", "densenet121"])]
+    preset: String,
+    /// Most epochs.
+    #[arg(long)]
+    epochs: Option<usize>,
+    /// Seed of the run.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+/// Words of `encoder measure`.
+#[derive(Debug, Args)]
+pub struct MeasureArgs {
+    /// Model to judge: a shipped name or a file.
+    #[arg(long)]
+    model: String,
+    /// The pack it was trained on.
+    #[arg(long)]
+    cohort: PathBuf,
+    /// Seeds; one pair of classifiers is trained for each.
+    #[arg(long, value_delimiter = ',', default_value = "1,2,3")]
+    seeds: Vec<u64>,
+    /// Most epochs of each classifier.
+    #[arg(long)]
+    epochs: Option<usize>,
+    /// Write the figures into the model's card.
+    #[arg(long)]
+    write_card: bool,
+    /// A sentence to add to the card's remarks.
+    #[arg(long = "remark", requires = "write_card")]
+    remarks: Vec<String>,
+    /// Answer in JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs one of the encoder verbs.
+pub fn run(verb: &EncoderVerb) -> anyhow::Result<()> {
+    match verb {
+        EncoderVerb::Train(args) => train(args),
+        EncoderVerb::Measure(args) => measure(args),
+    }
+}
+
+fn train(args: &TrainArgs) -> anyhow::Result<()> {
+    let pack = Pack::open(&args.cohort)?;
+    let mut spec = match args.preset.as_str() {
+        "densenet121" => ClassifierSpec::published(args.seed),
+        _ => ClassifierSpec::small(native_side(&pack), args.seed),
+    };
+    spec.epochs = args.epochs.unwrap_or(spec.epochs);
+    let (card, tensors) =
+        watched("training", |progress| classifier::train_on_pack(&pack, &spec, &Device::Cpu, progress))?;
+    file::write(&args.out, &card, &tensors, file::Precision::F16)?;
+    for (name, value) in &card.metrics {
+        println!("{name:<40} {value:.3}");
+    }
+    println!("{} in {}", card.name, args.out.display());
+    Ok(())
+}
+
+/// The side that the small network sees: the pack's own, between 32 and 128.
+fn native_side(pack: &Pack) -> usize {
+    pack.header().resolutions.first().copied().unwrap_or(64).clamp(32, 128)
+}
+
+fn measure(args: &MeasureArgs) -> anyhow::Result<()> {
+    let path = library::find(&args.model)?;
+    let generator = Generator::load(&path)?;
+    let pack = Pack::open(&args.cohort)?;
+    let mut spec = ClassifierSpec::small(generator.card().architecture.resolution.min(native_side(&pack)), 1);
+    spec.epochs = args.epochs.unwrap_or(spec.epochs);
+    let found = watched("measuring", |progress| {
+        classifier::relative_performance(&generator, &pack, &spec, &args.seeds, &Device::Cpu, progress)
+    })?;
+    if args.write_card {
+        let mut model = model_file::read(&path)?;
+        model.card.metrics.extend(found.metrics());
+        model.card.remarks.extend(args.remarks.iter().cloned());
+        model_file::write(&path, &model.card, &model.tensors, model_file::Precision::F16)?;
+    }
+    let metrics = found.metrics();
+    if args.json {
+        let named: std::collections::BTreeMap<_, _> = metrics.into_iter().collect();
+        println!("{}", serde_json::to_string_pretty(&named)?);
+    } else {
+        for (name, value) in metrics {
+            println!("{name:<40} {value:.3}");
+        }
+    }
+    Ok(())
+}

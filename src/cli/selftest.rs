@@ -1,0 +1,129 @@
+//! `negatoscope selftest`: does this machine compute what the models' makers computed?
+//!
+//! For each shipped model a file of known answers holds the hash of its weights, one recipe, some pixels of its sample
+//! and the distance between two samples in encoder space. A site compares its own machine with them.
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::Args;
+use serde::{Deserialize, Serialize};
+
+use crate::encoder;
+use crate::generator::{Generator, Recipe, library};
+use crate::store;
+
+/// The known answers that ship with the program.
+const KNOWN: &str = include_str!("../../assets/selftest.json");
+
+/// Largest difference allowed in a pixel, as a share of the model's range, and in a distance.
+///
+/// Different instruction sets round sums differently; the sampler's own tests hold it to a tenth of this.
+const TOLERANCE: f32 = 1e-3;
+
+/// Words of the verb.
+#[derive(Debug, Args)]
+pub struct SelftestArgs {
+    /// Write this machine's answers to a file instead of checking them.
+    #[arg(long, value_name = "FILE")]
+    write: Option<PathBuf>,
+    /// Answer in JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// One model's known answers.
+#[derive(Debug, Serialize, Deserialize)]
+struct Answer {
+    model: String,
+    hash: String,
+    recipe: String,
+    /// Pixel values on a coarse grid, row by row, in the model's unit.
+    pixels: Vec<f32>,
+    /// Hash of the encoder's file and the cosine distance between the recipe's sample and its next seed's.
+    encoder: Option<(String, f32)>,
+}
+
+/// One line of the report.
+#[derive(Debug, Serialize)]
+struct Check {
+    model: String,
+    passed: bool,
+    detail: String,
+}
+
+/// Checks every shipped model, or writes the known answers anew.
+pub fn run(args: &SelftestArgs) -> anyhow::Result<()> {
+    if let Some(path) = &args.write {
+        let answers = library::shipped().iter().map(|entry| answer(&entry.path)).collect::<anyhow::Result<Vec<_>>>()?;
+        store::write_atomic(path, serde_json::to_string_pretty(&answers)?.as_bytes())?;
+        println!("{} known answers in {}", answers.len(), path.display());
+        return Ok(());
+    }
+    let known: Vec<Answer> = serde_json::from_str(KNOWN).context("the known answers built into this program are damaged")?;
+    let checks: Vec<Check> = known.iter().map(check).collect();
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&checks)?);
+    } else {
+        for check in &checks {
+            println!("{}  {:<16} {}", if check.passed { "pass" } else { "FAIL" }, check.model, check.detail);
+        }
+    }
+    let failed = checks.iter().filter(|check| !check.passed).count();
+    anyhow::ensure!(!checks.is_empty(), "no known answers are built into this program");
+    anyhow::ensure!(failed == 0, "{failed} of {} models do not give their known answers on this machine", checks.len());
+    Ok(())
+}
+
+/// This machine's answers for the model at `path`.
+fn answer(path: &std::path::Path) -> anyhow::Result<Answer> {
+    let generator = Generator::load(path)?;
+    let mut recipe = Recipe::new(generator.id(), 7);
+    if let Some(finding) = generator.card().vocabulary.findings.first() {
+        recipe.set_strength(finding, 1.0);
+    }
+    let next = Recipe { seed: recipe.seed + 1, ..recipe.clone() };
+    let samples = generator.render_batch(&[recipe.clone(), next])?;
+    let side = samples[0].width();
+    let step = side / 8;
+    let grid = (0..64).map(|i| ((i % 8) * step + step / 2, (i / 8) * step + step / 2));
+    let pixels = grid.filter_map(|(x, y)| samples[0].at(x, y)).collect();
+    let card = generator.card();
+    let encoder = match encoder::library::for_cohort(&card.training.cohort, card.meaning)? {
+        Some(encoder) => {
+            let features = encoder.features(&samples)?;
+            let (a, b) = features.split_at(encoder.dim());
+            Some((encoder.hash().to_owned(), cosine_distance(a, b)))
+        }
+        None => None,
+    };
+    Ok(Answer { model: card.name.clone(), hash: generator.hash().to_owned(), recipe: recipe.to_string(), pixels, encoder })
+}
+
+/// 1 − cosine of the angle between two feature vectors.
+fn cosine_distance(a: &[f32], b: &[f32]) -> f32 {
+    let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(x, y)| f64::from(x * y)).sum::<f64>();
+    (1.0 - dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()) as f32
+}
+
+fn check(known: &Answer) -> Check {
+    let verdict = || -> anyhow::Result<String> {
+        let path = library::find(&known.model)?;
+        let ours = answer(&path)?;
+        anyhow::ensure!(ours.hash == known.hash, "the weights are not the ones that shipped");
+        let range = Generator::load(&path)?.card().range;
+        let worst = ours.pixels.iter().zip(&known.pixels).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        let worst = worst / (range[1] - range[0]);
+        anyhow::ensure!(ours.pixels.len() == known.pixels.len() && worst <= TOLERANCE, "pixels differ by {worst:.1e} of the range");
+        let Some((hash, distance)) = &known.encoder else { return Ok(format!("pixels within {worst:.1e} of the range")) };
+        let (own_hash, own_distance) = ours.encoder.context("its encoder is missing")?;
+        anyhow::ensure!(*hash == own_hash, "its encoder is not the one that shipped");
+        let off = (distance - own_distance).abs();
+        anyhow::ensure!(off <= TOLERANCE, "a distance differs by {off:.1e}");
+        Ok(format!("pixels within {worst:.1e} of the range, distance within {off:.1e}"))
+    };
+    match verdict() {
+        Ok(detail) => Check { model: known.model.clone(), passed: true, detail },
+        Err(error) => Check { model: known.model.clone(), passed: false, detail: error.to_string() },
+    }
+}

@@ -1,0 +1,85 @@
+//! `negatoscope train`: a run from a spec, or on from its folder.
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::Args;
+
+use super::waiting::watched;
+use crate::generator::Family;
+use crate::training::events::Event;
+use crate::training::{self, Outcome, RunSpec, presets};
+
+/// Words of the verb.
+#[derive(Debug, Args)]
+pub struct TrainArgs {
+    /// A run specification (.toml), or the folder of a run to go on with.
+    #[arg(required_unless_present = "preset")]
+    run: Option<PathBuf>,
+    /// Folder of the new run.
+    #[arg(long)]
+    out: Option<PathBuf>,
+    /// Print a preset to start a specification from, and do nothing else.
+    #[arg(long, value_parser = presets::NAMES)]
+    preset: Option<String>,
+    /// Network of the printed preset.
+    #[arg(long, default_value = "cpd-gan", value_parser = ["prog-gan", "cpd-gan"])]
+    family: String,
+    /// One JSON object per event instead of a line for reading.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Prints a preset, begins a run, or goes on with one.
+pub fn run(args: &TrainArgs) -> anyhow::Result<()> {
+    if let Some(name) = &args.preset {
+        let family = if args.family == "prog-gan" { Family::ProgGan } else { Family::CpdGan };
+        let spec = presets::preset(name, family).with_context(|| format!("there is no preset \"{name}\""))?;
+        print!("{}", spec.to_toml());
+        return Ok(());
+    }
+    let path = args.run.as_deref().context("say which specification or run folder")?;
+    let mut tell = |event: &Event| if args.json { tell_json(event) } else { tell_line(event) };
+    let outcome = watched("training", |progress| {
+        if path.is_dir() {
+            return training::resume(path, progress, &mut tell).map_err(anyhow::Error::from);
+        }
+        let out = args.out.as_deref().context("say where the run's folder goes: --out FOLDER")?;
+        Ok(training::train(&RunSpec::read(path)?, out, progress, &mut tell)?)
+    })?;
+    match outcome {
+        Outcome::Done(result) => println!("done after {} steps, {:.1} kimg", result.step, result.kimg),
+        Outcome::Paused(result) => println!("paused at step {}, {:.1} kimg; name the run's folder to go on", result.step, result.kimg),
+    }
+    Ok(())
+}
+
+fn tell_json(event: &Event) {
+    if let Ok(line) = serde_json::to_string(event) {
+        println!("{line}");
+    }
+}
+
+fn tell_line(event: &Event) {
+    match event {
+        Event::Started { step, device, .. } => println!("step {step} on {device}"),
+        Event::Step(now) => println!(
+            "{:>8.1} kimg  {:>3} px  critic {:+.3}  generator {:+.3}  {:.0} images/s  {} left",
+            now.kimg,
+            now.side,
+            now.critic_loss,
+            now.generator_loss,
+            now.images_per_second,
+            clock(now.seconds_left),
+        ),
+        Event::Sample { file, .. } => println!("samples in {}", file.display()),
+        Event::Checkpoint { file, .. } => println!("checkpoint {}", file.display()),
+        Event::Notice { text } => println!("{text}"),
+        Event::Ended { step, how } => println!("{how} at step {step}"),
+    }
+}
+
+fn clock(seconds: f64) -> String {
+    let minutes = (seconds / 60.0).ceil().clamp(0.0, 1e6) as u64;
+    if minutes >= 60 { format!("{} h {:02} min", minutes / 60, minutes % 60) } else { format!("{minutes} min") }
+}
