@@ -1,6 +1,6 @@
 //! The window: takes in what workers did, draws, and then does what was asked for, in this order, once a frame.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use eframe::egui::{self, CentralPanel, Frame, Theme};
 use rand::Rng as _;
@@ -201,11 +201,11 @@ impl App {
         self.dialogs.ask(ctx, Purpose::Save { form, name }, folder.as_deref());
     }
 
-    fn chosen(&mut self, ctx: &egui::Context, purpose: Purpose, path: PathBuf) {
+    fn chosen(&mut self, ctx: &egui::Context, purpose: &Purpose, path: PathBuf) {
         match purpose {
             Purpose::OpenModel => self.session.open_model(path),
             Purpose::OpenCohort => self.session.open_cohort(path),
-            Purpose::Save { form, .. } => self.export(ctx, form, path),
+            Purpose::Save { form, .. } => self.export(ctx, *form, path),
         }
     }
 
@@ -231,8 +231,8 @@ impl App {
         }
     }
 
-    fn drop(&mut self, ctx: &egui::Context, path: PathBuf) {
-        match Dropped::of(&path) {
+    fn drop(&mut self, ctx: &egui::Context, path: &Path) {
+        match Dropped::of(path) {
             Dropped::Model(path) => self.session.open_model(path),
             Dropped::Cohort(folder) => self.session.open_cohort(folder),
             Dropped::Carrier(path) => match Task::spawn("read recipe", ctx, move |_| drop::carried(&path)) {
@@ -307,7 +307,7 @@ impl eframe::App for App {
         let ctx = ui.ctx().clone();
         self.take_in_keys(&ctx);
         for path in drop::dropped(&ctx) {
-            self.drop(&ctx, path);
+            self.drop(&ctx, &path);
         }
         let mut actions = std::mem::take(&mut self.actions);
         CentralPanel::no_frame().frame(Frame::new().fill(theme::colors(ui).ground)).show(ui, |ui| {
@@ -329,7 +329,7 @@ impl eframe::App for App {
             self.keys_open = keys::show(&ctx);
         }
         if let Some((purpose, path)) = self.dialogs.show(&ctx) {
-            self.chosen(&ctx, purpose, path);
+            self.chosen(&ctx, &purpose, path);
         }
         drop::hover(&ctx);
         if !actions.is_empty() {

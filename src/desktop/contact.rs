@@ -57,9 +57,8 @@ impl ContactSheet {
         if self.asked {
             return None;
         }
-        let rested = self.since.elapsed();
-        if rested < REST {
-            return Some(REST - rested);
+        if let Some(left) = REST.checked_sub(self.since.elapsed()).filter(|left| !left.is_zero()) {
+            return Some(left);
         }
         self.asked = true;
         let recipes: Vec<Recipe> = self.wanted.iter().filter(|r| self.film(r).is_none()).cloned().collect();

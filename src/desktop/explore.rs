@@ -42,8 +42,8 @@ pub struct Explore {
     pub window: Window,
     /// Black and white change places.
     pub invert: bool,
-    /// Values at which a difference is fully coloured.
-    pub difference_span: f32,
+    /// Value at which a difference is fully coloured; `None` follows the largest difference.
+    pub difference_span: Option<f32>,
     /// Magnification and pan, shared by A and B.
     pub zoom: Zoom,
     /// First seed of the contact sheet.
@@ -62,7 +62,7 @@ impl Default for Explore {
             mode: Mode::default(),
             window: Window::initial(Meaning::Density),
             invert: false,
-            difference_span: 0.25,
+            difference_span: None,
             zoom: Zoom::default(),
             sheet_start: 1,
             renaming: None,
@@ -112,10 +112,11 @@ impl Explore {
         Look { window: self.window, invert: self.invert, linear: session.settings.linear, map: ColorMap::Grey }
     }
 
-    /// How the difference is looked at: symmetric about zero.
-    pub fn difference_look(&self, session: &Session) -> Look {
+    /// How a difference with this largest value is looked at: symmetric about zero.
+    pub fn difference_look(&self, session: &Session, most: f32) -> Look {
+        let span = self.difference_span.unwrap_or_else(|| round_up(most));
         Look {
-            window: Window::new(0.0, 2.0 * self.difference_span),
+            window: Window::new(0.0, 2.0 * span),
             invert: false,
             linear: session.settings.linear,
             map: ColorMap::Diverging,
@@ -125,7 +126,7 @@ impl Explore {
     /// Back to the window a model opens with, the whole film, not inverted.
     pub fn reset_view(&mut self, session: &Session) {
         self.window = initial_window(session);
-        self.difference_span = self.window.width * 0.25;
+        self.difference_span = None;
         self.invert = false;
         self.zoom.reset();
     }
@@ -138,6 +139,14 @@ impl Explore {
             self.reset_view(session);
         }
     }
+}
+
+/// The next of 1, 2, 5, 10, … and their tenths that is not below `value`, so that a legend has round ends.
+fn round_up(value: f32) -> f32 {
+    let value = value.max(1e-4);
+    let decade = 10_f32.powf(value.log10().floor());
+    let steps = [1.0, 2.0, 5.0, 10.0];
+    decade * steps.into_iter().find(|step| decade * step >= value * 0.999).unwrap_or(10.0)
 }
 
 /// The window a model opens with: the first preset of its unit, held within what its pixels can be.
@@ -159,4 +168,16 @@ fn edit(
     let mut recipe = session.recipe().clone();
     change(&mut recipe);
     Action::Edit { recipe, gesture }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::round_up;
+
+    #[test]
+    fn legends_end_in_round_numbers() {
+        let found = [0.08, 0.1, 0.13, 0.92, 37.0, 1000.0, 0.0].map(round_up);
+        let wanted = [0.1, 0.1, 0.2, 1.0, 50.0, 1000.0, 1e-4];
+        assert!(found.iter().zip(wanted).all(|(a, b)| (a / b - 1.0).abs() < 1e-4), "{found:?}");
+    }
 }

@@ -242,13 +242,11 @@ impl Session {
 
     fn advance_render(&mut self) {
         match self.render.newest() {
-            Some(Ok(sample)) => {
-                // A sample of the model that was open before is no longer of interest.
-                if self.model().is_some_and(|model| model.generator.id() == sample.recipe.generator) {
-                    self.sample = Some(Arc::new(sample));
-                    self.difference = None;
-                    self.ask_neighbours();
-                }
+            // A sample of the model that was open before is no longer of interest.
+            Some(Ok(sample)) if self.model().is_some_and(|m| m.generator.id() == sample.recipe.generator) => {
+                self.sample = Some(Arc::new(sample));
+                self.difference = None;
+                self.ask_neighbours();
             }
             Some(Err(refusal)) if refusal.recipe == *self.recipe() => self.notices.fail(refusal.reason),
             _ => {}

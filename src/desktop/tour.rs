@@ -23,9 +23,9 @@ use crate::generator::library;
 use crate::store::{self, StoreError};
 
 /// Longest time anything but the making of a cohort may take.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 /// Longest time drawing and indexing phantoms may take.
-const COHORT_PATIENCE: Duration = Duration::from_secs(3600);
+const COHORT_PATIENCE: Duration = Duration::from_hours(1);
 
 /// Why the pictures could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -142,7 +142,7 @@ impl Tour {
         guide.settle(PATIENCE)?;
         guide.picture("01-sample-without-cohort")?;
 
-        guide.scene = "02-neighbours".to_owned();
+        "02-neighbours".clone_into(&mut guide.scene);
         guide.act(match &self.cohort {
             Some(folder) => Action::OpenCohort(folder.clone()),
             None => Action::MakePhantoms,

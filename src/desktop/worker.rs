@@ -230,7 +230,7 @@ mod tests {
         let worker = Worker::spawn(
             "test",
             || (),
-            |_: (), desk: &Desk<'_, ()>| {
+            |(): (), desk: &Desk<'_, ()>| {
                 until(|| desk.superseded());
             },
         )

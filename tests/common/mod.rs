@@ -157,7 +157,7 @@ pub fn wait(harness: &mut Harness<'static, App>, what: &str, mut done: impl FnMu
         if done(harness.state()) {
             break;
         }
-        assert!(start.elapsed() < Duration::from_secs(60), "waited in vain for: {what}");
+        assert!(start.elapsed() < Duration::from_mins(1), "waited in vain for: {what}");
         std::thread::sleep(Duration::from_millis(2));
     }
     harness.step();

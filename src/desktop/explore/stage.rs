@@ -63,11 +63,11 @@ fn single(
     let on = Colors::on_film();
     let inner = rect.shrink2(vec2(EDGE, 12.0));
     let mark = badge(&painter, inner.left_top(), Align2::LEFT_TOP, "SYNTHETIC", on.synthetic);
+    let mut end = mark.right();
     if let Some(letter) = letter {
-        badge(&painter, pos2(mark.right() + 8.0, mark.top()), Align2::LEFT_TOP, letter, on.text);
+        end = badge(&painter, pos2(mark.right() + 8.0, mark.top()), Align2::LEFT_TOP, letter, on.text).right();
     }
-    let room = (inner.right() - mark.right() - 48.0).max(60.0);
-    findings_text(ui, inner.right_top(), room, &sample.recipe);
+    findings_text(ui, inner, pos2(end + 16.0, mark.bottom()), &sample.recipe);
     foot(ui, inner, reading, sample.film.image().meaning(), magnification, session.settings.linear);
 }
 
@@ -107,7 +107,9 @@ fn difference(
     if session.kept().is_none() {
         return invite(ui, rect, actions);
     }
-    let look = view.difference_look(session);
+    let most = session.difference().map_or(0.0, |difference| difference.most);
+    let look = view.difference_look(session, most);
+    let span = look.window.width * 0.5;
     let linear = session.settings.linear;
     let Some(difference) = session.difference() else {
         message(ui, rect, "A and B differ in size or unit, so that they cannot be subtracted.");
@@ -123,7 +125,7 @@ fn difference(
     let (response, reading) = pane.show(ui, rect, &mut view.zoom);
     if response.dragged_by(PointerButton::Primary) {
         let least = difference.most.max(1e-3) * 0.02;
-        view.difference_span = (view.difference_span * (-response.drag_delta().y / 150.0).exp()).max(least);
+        view.difference_span = Some((span * (response.drag_delta().y / 150.0).exp()).max(least));
     }
     film_menu(&response, actions);
     let painter = ui.painter_at(rect);
@@ -141,7 +143,7 @@ fn difference(
     );
     painter.text(inner.right_top() + vec2(0.0, 3.0), Align2::RIGHT_TOP, figures, theme::caption(), on.text);
     foot(ui, inner, reading, meaning, magnification, linear);
-    legend(ui, inner, look, view.difference_span, meaning);
+    legend(ui, inner, look, span, meaning);
 }
 
 /// The colour bar of a difference, at the foot of the light box.
@@ -186,10 +188,16 @@ pub fn strength_text(strength: f32) -> String {
     text.strip_suffix('0').map(str::to_owned).unwrap_or(text)
 }
 
-/// Findings at the top right, wrapped to the left of the edge.
-fn findings_text(ui: &Ui, corner: eframe::egui::Pos2, room: f32, recipe: &Recipe) {
+/// Findings at the top right; `badges` is the corner at which the badges end.
+fn findings_text(ui: &Ui, inner: Rect, badges: eframe::egui::Pos2, recipe: &Recipe) {
     let on = Colors::on_film();
     let ink = if recipe.findings.is_empty() { on.dim } else { on.text };
+    let beside = inner.right() - badges.x;
+    let line = ui.painter().layout_no_wrap(says(recipe), theme::caption(), ink).size().x;
+    // Beside the badges where there is room, else below them.
+    let (room, top) =
+        if line <= beside || beside > 240.0 { (beside, inner.top()) } else { (inner.width(), badges.y + 4.0) };
+    let corner = pos2(inner.right(), top);
     let mut job = eframe::egui::text::LayoutJob::simple(says(recipe), theme::caption(), ink, room);
     job.halign = eframe::egui::Align::RIGHT;
     let galley = ui.painter().layout_job(job);
@@ -207,9 +215,13 @@ fn foot(ui: &Ui, inner: Rect, reading: Option<Reading>, meaning: Meaning, magnif
         ui.painter().rect_filled(rect.expand2(vec2(4.0, 2.0)), 2.0, Color32::from_black_alpha(150));
         ui.painter().galley(rect.min, galley, ink);
     };
+    let narrow = inner.width() < 260.0;
     if let Some(Reading { x, y, value }) = reading {
         let text = format!("x {x}  y {y}  ·  {}{}", number(value, decimals_of_reading(meaning)), unit(meaning));
         write(inner.left_bottom(), Align2::LEFT_BOTTOM, text, on.text);
+    }
+    if narrow && reading.is_some() {
+        return;
     }
     let pixels = if linear { "linear" } else { "nearest" };
     let text = format!("zoom {magnification:.1}×  ·  {pixels}");

@@ -20,7 +20,8 @@ pub fn show(ui: &mut Ui, view: &Explore, session: &Session, actions: &mut Action
             let phantom = reference.is_phantom();
             let title = if phantom { "Nearest phantoms" } else { "Nearest real radiographs" };
             section(ui, title, |ui| cohort_states::cohort_menu(ui, reference, actions));
-            let foot = 190.0;
+            // Heading, histogram and its caption, which takes one line more in the narrow panel.
+            let foot = if ui.available_width() < 240.0 { 216.0 } else { 200.0 };
             let list = (ui.available_height() - foot).max(120.0);
             let verdict = session.verdict();
             ScrollArea::vertical().max_height(list).min_scrolled_height(list).content_margin(1).show(ui, |ui| {
