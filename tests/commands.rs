@@ -31,7 +31,21 @@ fn path(folder: &Path, name: &str) -> String {
 fn the_same_words_give_the_same_file_and_it_carries_its_recipe() {
     let folder = tempfile::tempdir().unwrap();
     let (first, second) = (path(folder.path(), "a.png"), path(folder.path(), "b.png"));
-    let words = |out| ["sample", "--model", "phantom-chest", "--finding", "Support Devices", "--seed", "7", "--count", "16", "--out", out];
+    let words = |out| {
+        [
+            "sample",
+            "--model",
+            "phantom-chest",
+            "--finding",
+            "Support Devices",
+            "--seed",
+            "7",
+            "--count",
+            "16",
+            "--out",
+            out,
+        ]
+    };
     done(&words(&first));
     done(&words(&second));
     assert_eq!(std::fs::read(&first).unwrap(), std::fs::read(&second).unwrap());

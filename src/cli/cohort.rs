@@ -147,7 +147,11 @@ fn tell(report: &ImportReport, json: bool) -> anyhow::Result<()> {
         eprintln!("left out {}: {}", skipped.source, skipped.reason);
     }
     if report.skipped.len() > 10 {
-        eprintln!("… and {} more; {} lists them all", report.skipped.len() - 10, report.path.join("skipped.json").display());
+        eprintln!(
+            "… and {} more; {} lists them all",
+            report.skipped.len() - 10,
+            report.path.join("skipped.json").display()
+        );
     }
     let header = &report.header;
     let how = if report.up_to_date { "was up to date" } else { "written" };

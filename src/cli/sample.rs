@@ -46,9 +46,8 @@ impl RecipeArgs {
             Some(recipe) => recipe,
             None => self.recipe_of(&generator)?,
         };
-        let recipes = (0..u64::from(self.count))
-            .map(|i| Recipe { seed: first.seed.wrapping_add(i), ..first.clone() })
-            .collect();
+        let recipes =
+            (0..u64::from(self.count)).map(|i| Recipe { seed: first.seed.wrapping_add(i), ..first.clone() }).collect();
         Ok((generator, recipes))
     }
 
@@ -59,7 +58,8 @@ impl RecipeArgs {
         for word in &self.findings {
             let (name, strength) = match word.rsplit_once(':') {
                 Some((name, strength)) => {
-                    let strength: f32 = strength.parse().with_context(|| format!("\"{word}\" has no number after :"))?;
+                    let strength: f32 =
+                        strength.parse().with_context(|| format!("\"{word}\" has no number after :"))?;
                     (name, strength)
                 }
                 None => (word.as_str(), 1.0),
@@ -100,7 +100,8 @@ pub fn run(args: &SampleArgs) -> anyhow::Result<()> {
         ("png", _) => written.push(save(&args.out, &sheet(&samples, &recipes, &generator)?)?),
         ("dcm", _) => anyhow::bail!("a .dcm file holds one sample; name a folder for {} samples", samples.len()),
         _ => {
-            std::fs::create_dir_all(&args.out).with_context(|| format!("cannot make the folder {}", args.out.display()))?;
+            std::fs::create_dir_all(&args.out)
+                .with_context(|| format!("cannot make the folder {}", args.out.display()))?;
             for (sample, recipe) in samples.iter().zip(&recipes) {
                 let path = args.out.join(format!("{}-{}.png", card.name, recipe.seed));
                 written.push(save(&path, &export::png(sample, recipe, &generator)?)?);

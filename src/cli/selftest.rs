@@ -60,7 +60,8 @@ pub fn run(args: &SelftestArgs) -> anyhow::Result<()> {
         println!("{} known answers in {}", answers.len(), path.display());
         return Ok(());
     }
-    let known: Vec<Answer> = serde_json::from_str(KNOWN).context("the known answers built into this program are damaged")?;
+    let known: Vec<Answer> =
+        serde_json::from_str(KNOWN).context("the known answers built into this program are damaged")?;
     let checks: Vec<Check> = known.iter().map(check).collect();
     if args.json {
         println!("{}", serde_json::to_string_pretty(&checks)?);
@@ -97,7 +98,13 @@ fn answer(path: &std::path::Path) -> anyhow::Result<Answer> {
         }
         None => None,
     };
-    Ok(Answer { model: card.name.clone(), hash: generator.hash().to_owned(), recipe: recipe.to_string(), pixels, encoder })
+    Ok(Answer {
+        model: card.name.clone(),
+        hash: generator.hash().to_owned(),
+        recipe: recipe.to_string(),
+        pixels,
+        encoder,
+    })
 }
 
 /// 1 − cosine of the angle between two feature vectors.
@@ -114,8 +121,13 @@ fn check(known: &Answer) -> Check {
         let range = Generator::load(&path)?.card().range;
         let worst = ours.pixels.iter().zip(&known.pixels).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
         let worst = worst / (range[1] - range[0]);
-        anyhow::ensure!(ours.pixels.len() == known.pixels.len() && worst <= TOLERANCE, "pixels differ by {worst:.1e} of the range");
-        let Some((hash, distance)) = &known.encoder else { return Ok(format!("pixels within {worst:.1e} of the range")) };
+        anyhow::ensure!(
+            ours.pixels.len() == known.pixels.len() && worst <= TOLERANCE,
+            "pixels differ by {worst:.1e} of the range"
+        );
+        let Some((hash, distance)) = &known.encoder else {
+            return Ok(format!("pixels within {worst:.1e} of the range"));
+        };
         let (own_hash, own_distance) = ours.encoder.context("its encoder is missing")?;
         anyhow::ensure!(*hash == own_hash, "its encoder is not the one that shipped");
         let off = (distance - own_distance).abs();

@@ -318,7 +318,10 @@ impl RunSpec {
             Average::HalfLife { kimg } => check(positive(kimg), "average.kimg must be above 0")?,
         }
         if let Some(anchor) = self.anchor {
-            check(weight(anchor.alone_kimg) && weight(anchor.weight), "anchor.alone_kimg and weight must not be negative")?;
+            check(
+                weight(anchor.alone_kimg) && weight(anchor.weight),
+                "anchor.alone_kimg and weight must not be negative",
+            )?;
         }
         let record = self.record;
         check(

@@ -165,7 +165,12 @@ impl State {
     }
 
     /// A step towards the anchor without a critic, while the run is in that part.
-    fn anchor_alone(&mut self, spec: &RunSpec, batch: &Minibatch, growth: Growth) -> Result<Option<StepFigures>, TrainingError> {
+    fn anchor_alone(
+        &mut self,
+        spec: &RunSpec,
+        batch: &Minibatch,
+        growth: Growth,
+    ) -> Result<Option<StepFigures>, TrainingError> {
         let (Some(anchor), Some(anchored)) = (spec.anchor, &batch.anchored) else { return Ok(None) };
         if self.position.shown as f64 >= anchor.alone_kimg * 1000.0 {
             return Ok(None);
@@ -242,7 +247,13 @@ struct Anchored {
 }
 
 impl Anchored {
-    fn loss(&self, generator: &Parameters, shape: &Architecture, labels: &Tensor, growth: Growth) -> candle_core::Result<Tensor> {
+    fn loss(
+        &self,
+        generator: &Parameters,
+        shape: &Architecture,
+        labels: &Tensor,
+        growth: Growth,
+    ) -> candle_core::Result<Tensor> {
         anchor::loss(generator, shape, (&self.codes, labels), &self.plain, growth)
     }
 }
