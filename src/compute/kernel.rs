@@ -8,6 +8,7 @@ pub mod instructions;
 pub mod lane;
 pub mod packed;
 pub mod product;
+pub mod wide;
 
 pub use instructions::Instructions;
 pub use lane::Lane;

@@ -12,12 +12,16 @@ pub(super) trait Element: WithDType + Default {
     fn scratch() -> &'static LocalKey<RefCell<Vec<Self>>>;
     /// 1 / √self.
     fn reciprocal_root(self) -> Self;
+    /// The slice itself, if this is `f32`.
+    fn single(numbers: &[Self]) -> Option<&[f32]>;
+    /// The slice itself, if this is `f32`.
+    fn single_mut(numbers: &mut [Self]) -> Option<&mut [f32]>;
     /// ln(1 + exp(self)), without overflow.
     fn softplus(self) -> Self;
 }
 
 macro_rules! element {
-    ($name:ident) => {
+    ($name:ident, $single:expr) => {
         impl Element for $name {
             fn scratch() -> &'static LocalKey<RefCell<Vec<Self>>> {
                 thread_local! { static SCRATCH: RefCell<Vec<$name>> = const { RefCell::new(Vec::new()) }; }
@@ -28,14 +32,22 @@ macro_rules! element {
                 1.0 / self.sqrt()
             }
 
+            fn single(numbers: &[Self]) -> Option<&[f32]> {
+                bytemuck::try_cast_slice(numbers).ok().filter(|_| $single)
+            }
+
+            fn single_mut(numbers: &mut [Self]) -> Option<&mut [f32]> {
+                bytemuck::try_cast_slice_mut(numbers).ok().filter(|_| $single)
+            }
+
             fn softplus(self) -> Self {
                 self.max(0.0) + (-self.abs()).exp().ln_1p()
             }
         }
     };
 }
-element!(f32);
-element!(f64);
+element!(f32, true);
+element!(f64, false);
 
 /// Lends `n` numbers of this thread's working memory, their values left over from earlier use. Not to be nested.
 pub(super) fn with_scratch<T: Element, R>(n: usize, work: impl FnOnce(&mut [T]) -> R) -> R {

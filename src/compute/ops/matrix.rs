@@ -1,6 +1,7 @@
-//! Matrix product on plain slices.
+//! Matrix product on plain slices: our own kernel where the processor has AVX-512, the `gemm` crate elsewhere.
 
 use super::element::Element;
+use crate::compute::kernel::wide;
 
 /// A matrix inside a slice: its numbers and the distances between rows and between columns.
 #[derive(Clone, Copy)]
@@ -40,6 +41,14 @@ pub(super) fn multiply<T: Element>(
     assert!(a.holds(m, k) && b.holds(k, n), "a factor is smaller than its stated size");
     assert!(n <= out_row || m <= 1, "rows of the product overlap");
     assert!(m == 0 || n == 0 || (m - 1) * out_row + n <= out.len(), "the product is smaller than its stated size");
+    if b.column == 1
+        && wide::available()
+        && let (Some(left), Some(right)) = (T::single(a.numbers), T::single(b.numbers))
+        && let Some(out) = T::single_mut(out)
+    {
+        let shape = wide::Shape { m, n, k, left: (a.row, a.column), right: b.row, out: out_row, add };
+        return wide::multiply(shape, left, right, out);
+    }
     // SAFETY: the assertions above keep every element that is read or written inside its slice; rows of `out` do not
     // overlap, and `out` is borrowed alone.
     unsafe {
