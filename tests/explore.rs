@@ -277,3 +277,48 @@ fn every_size_of_window_keeps_its_controls_on_screen() {
         assert!(difference.max.x < export.min.x, "the toolbar overlaps at {size:?}");
     }
 }
+
+#[test]
+fn the_hand_on_the_film_changes_window_zoom_and_pan_and_space_sets_them_back() {
+    let world = world();
+    let mut window = window(options(Some(&world.model), None));
+    settle(&mut window);
+    let before = window.state().explore().window;
+    let film = window.get_by_label_contains("Synthetic sample").rect();
+    let center = film.center();
+    window.hover_at(center);
+    window.step();
+    window.drag_at(center);
+    window.step();
+    for i in 1..=5 {
+        window.hover_at(pos2(center.x + 12.0 * i as f32, center.y - 8.0 * i as f32));
+        window.step();
+    }
+    window.drop_at(pos2(center.x + 60.0, center.y - 40.0));
+    window.step();
+    let after = window.state().explore().window;
+    assert!(after.width > before.width && after.center < before.center, "{before:?} {after:?}");
+
+    window.hover_at(center);
+    window.step();
+    window.event(eframe::egui::Event::MouseWheel {
+        unit: eframe::egui::MouseWheelUnit::Line,
+        delta: eframe::egui::vec2(0.0, 3.0),
+        phase: eframe::egui::TouchPhase::Move,
+        source: eframe::egui::MouseWheelSource::Wheel,
+        modifiers: Modifiers::NONE,
+    });
+    settle(&mut window);
+    window.run_steps(20);
+    assert!(!window.state().explore().zoom.is_fit());
+
+    window.key_press(Key::Space);
+    window.step();
+    assert_eq!(window.state().explore().window, before);
+    assert!(window.state().explore().zoom.is_fit());
+    window.key_press(Key::Num2);
+    window.key_press(Key::I);
+    window.step();
+    assert_ne!(window.state().explore().window, before);
+    assert!(window.state().explore().invert);
+}

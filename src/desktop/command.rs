@@ -300,9 +300,9 @@ pub fn pressed(ctx: &egui::Context) -> (Vec<Command>, Option<String>) {
             if of_widget || typing && chord.logical_key != Key::F1 && chord.logical_key != Key::P {
                 continue;
             }
-            if input.consume_shortcut(&chord) {
-                commands.push(command);
-            }
+            // On a slow frame a key may have been pressed more than once.
+            let presses = input.count_and_consume_key(chord.modifiers, chord.logical_key);
+            commands.extend(std::iter::repeat_n(command, presses));
         }
         if !typing {
             // The system's own copy and paste arrive as events, not as keys.

@@ -122,6 +122,7 @@ pub fn cohort_menu(ui: &mut Ui, reference: &Reference, actions: &mut Actions) {
     let button = icon_button(ui, Icon::Info, Some(dim), "Cohort", "What is compared with, and by which encoder");
     Popup::menu(&button).close_behavior(PopupCloseBehavior::CloseOnClickOutside).width(300.0).show(|ui| {
         ui.set_max_width(300.0);
+        ui.set_min_width(300.0);
         ui.label(RichText::new(reference.name()).font(theme::medium(16.0)));
         for line in reference.about() {
             caption(ui, line);

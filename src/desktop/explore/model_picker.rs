@@ -26,7 +26,7 @@ pub fn show(ui: &mut Ui, session: &Session, actions: &mut Actions) {
             );
             Popup::menu(&button).close_behavior(PopupCloseBehavior::CloseOnClickOutside).width(320.0).show(|ui| {
                 ui.set_max_width(320.0);
-                card_page(ui, card, model.generator.id());
+                ui.with_layout(Layout::top_down(Align::LEFT), |ui| card_page(ui, card, model.generator.id()));
             });
         }
     });
@@ -79,7 +79,7 @@ fn menu(ui: &mut Ui, session: &Session, actions: &mut Actions) {
             caption(ui, "Recent");
             for recent in others {
                 let open = session.model().is_some_and(|model| model.path == recent.path);
-                let button = Button::selectable(open, recent.name.as_str());
+                let button = Button::selectable(open, recent.name.as_str()).right_text("");
                 let tooltip = recent.path.display().to_string();
                 if ui.add_sized(vec2(ui.available_width(), 26.0), button).on_hover_text(tooltip).clicked() {
                     actions.push(Action::OpenModel(recent.path.clone()));

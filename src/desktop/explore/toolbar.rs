@@ -61,7 +61,7 @@ fn window_menu(ui: &mut Ui, narrow: bool, view: &Explore, session: &Session, act
     let text = if narrow { text } else { format!("Window {text}") };
     let button = text_button(ui, &text, "Window width / centre. Drag on the film with the left button to change it.")
         .accessible_name("Window");
-    Popup::menu(&button).width(220.0).show(|ui| {
+    Popup::menu(&button).width(280.0).show(|ui| {
         ui.spacing_mut().item_spacing.y = 2.0;
         let commands = [Command::Preset1, Command::Preset2, Command::Preset3, Command::Preset4];
         for (preset, command) in Window::presets(meaning).iter().zip(commands) {

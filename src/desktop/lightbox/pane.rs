@@ -42,7 +42,7 @@ impl Pane<'_> {
         let size = self.film.size();
         let inner = inner(rect);
         if let Some(pointer) = response.hover_pos() {
-            let factor = ui.input(|i| i.zoom_delta() * (i.smooth_scroll_delta().y / 200.0).exp());
+            let factor = ui.input(|i| i.zoom_delta() * (i.smooth_scroll_delta().y / 320.0).exp());
             if factor != 1.0 {
                 zoom.zoom_at(pointer, factor, inner, size);
             }
