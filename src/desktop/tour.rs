@@ -53,7 +53,7 @@ pub enum TourError {
 pub struct Tour {
     /// Folder for the pictures; made where needed.
     pub out: PathBuf,
-    /// Model to show; otherwise the first shipped one that was trained on phantoms.
+    /// Model to show; otherwise the shipped one that knows the most findings of phantoms.
     pub model: Option<PathBuf>,
     /// Its cohort; otherwise the phantoms are drawn again, or found where they were kept.
     pub cohort: Option<PathBuf>,
@@ -107,7 +107,9 @@ impl Tour {
             return Err(TourError::NoDriver);
         }
         std::fs::create_dir_all(&self.out).map_err(|source| StoreError::Write { path: self.out.clone(), source })?;
-        let phantom = library::shipped().into_iter().find(|entry| entry.card.training.phantom);
+        let phantoms = library::shipped().into_iter().filter(|entry| entry.card.training.phantom);
+        // The one with the most findings has the most to show.
+        let phantom = phantoms.max_by_key(|entry| entry.card.architecture.labels);
         let model = self.model.clone().or(phantom.map(|entry| entry.path));
         let mut written = self.empty()?;
         if let Some(model) = model {
