@@ -50,7 +50,7 @@ pub fn run(args: &TrainArgs) -> anyhow::Result<()> {
     match outcome {
         Outcome::Done(result) => println!("done after {} steps, {:.1} kimg", result.step, result.kimg),
         Outcome::Paused(result) => {
-            println!("paused at step {}, {:.1} kimg; name the run's folder to go on", result.step, result.kimg)
+            println!("paused at step {}, {:.1} kimg; name the run's folder to go on", result.step, result.kimg);
         }
     }
     Ok(())

@@ -48,7 +48,7 @@ pub enum EncoderError {
         /// What is wrong, and where.
         reason: String,
     },
-    /// The parts given to [`write`] do not fit together.
+    /// The parts given to [`write()`] do not fit together.
     #[error("cannot save this encoder: {0}")]
     Parts(String),
     /// The disk refused.
