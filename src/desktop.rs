@@ -1,4 +1,4 @@
-//! The window: Explore, its light box, its workers.
+//! The window: its workspaces, their light box, their workers.
 //!
 //! In: a model and a cohort to begin with, both optional. Out: a window that never waits: all that takes longer than a
 //! millisecond is done by workers of which the newest request wins.
@@ -26,8 +26,10 @@ mod status;
 mod task;
 pub mod theme;
 mod tour;
+pub mod training;
 pub mod widgets;
 mod worker;
+pub mod workspace;
 
 use std::path::PathBuf;
 
@@ -50,11 +52,15 @@ pub struct Options {
     pub settings: Option<state::Settings>,
     /// Whether files are asked for by the system's dialogs; otherwise by a path field.
     pub system_dialogs: bool,
+    /// Folder for runs, their queue and their bin; otherwise one in the user's data folder.
+    pub data: Option<PathBuf>,
+    /// The program that trains; otherwise this one.
+    pub trainer: Option<PathBuf>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { model: None, cohort: None, settings: None, system_dialogs: true }
+        Self { model: None, cohort: None, settings: None, system_dialogs: true, data: None, trainer: None }
     }
 }
 

@@ -15,6 +15,8 @@ use super::palette::{self, Palette};
 use super::session::Session;
 use super::state::{Settings, ThemeChoice};
 use super::task::{Outcome, Task};
+use super::training::{Places, Training};
+use super::workspace::Workspace;
 use super::{Options, keys, rail, status, theme};
 use crate::compute::random;
 use crate::generator::{Recipe, export};
@@ -23,8 +25,10 @@ use crate::store;
 
 /// The whole window.
 pub struct App {
+    workspace: Workspace,
     session: Session,
     explore: Explore,
+    training: Training,
     palette: Option<Palette>,
     keys_open: bool,
     dialogs: Dialogs,
@@ -56,8 +60,10 @@ impl App {
             session.open_model(model);
         }
         Ok(Self {
+            workspace: Workspace::default(),
             session,
             explore: Explore::default(),
+            training: Training::new(ctx, Places::new(options.data.clone()))?,
             palette: None,
             keys_open: false,
             dialogs: Dialogs::new(options.system_dialogs),
@@ -77,6 +83,16 @@ impl App {
         &self.explore
     }
 
+    /// Which workspace is on screen.
+    pub fn workspace(&self) -> Workspace {
+        self.workspace
+    }
+
+    /// The runs and what is known of them.
+    pub fn training(&self) -> &Training {
+        &self.training
+    }
+
     /// Does something as if it had been asked for by hand.
     pub fn act(&mut self, ctx: &egui::Context, action: Action) {
         self.apply(ctx, action);
@@ -84,7 +100,7 @@ impl App {
 
     /// Whether nothing is being loaded, rendered, searched, read or written.
     pub fn is_settled(&self) -> bool {
-        self.session.is_settled() && self.reading.is_none() && self.writing.is_none()
+        self.session.is_settled() && self.training.is_settled() && self.reading.is_none() && self.writing.is_none()
     }
 
     fn apply(&mut self, ctx: &egui::Context, action: Action) {
@@ -101,7 +117,12 @@ impl App {
     }
 
     fn run(&mut self, ctx: &egui::Context, command: Command) {
+        // From the palette a command can be given anywhere; what it does is seen where it belongs.
+        if let Some(workspace) = command.leads_to().or(command.concerns()) {
+            self.workspace = workspace;
+        }
         match command {
+            Command::GoToExplore | Command::GoToTraining => {}
             Command::NextSeed => self.step_seed(|seed| seed.wrapping_add(1)),
             Command::PreviousSeed => self.step_seed(|seed| seed.wrapping_sub(1)),
             Command::RandomSeed => self.step_seed(throw_dice),
@@ -274,7 +295,7 @@ impl App {
     fn take_in_keys(&mut self, ctx: &egui::Context) {
         // A page over the window has the keys, except the one that closes it.
         let covered = self.palette.is_some() || self.keys_open || self.dialogs.is_open();
-        let (commands, pasted) = command::pressed(ctx);
+        let (commands, pasted) = command::pressed(ctx, self.workspace);
         for command in commands {
             let closes = match command {
                 Command::Palette => self.palette.is_some(),
@@ -300,6 +321,7 @@ impl App {
 impl eframe::App for App {
     fn logic(&mut self, _ctx: &egui::Context, _frame: &mut eframe::Frame) {
         self.session.advance();
+        self.training.advance();
         self.take_in_files();
     }
 
@@ -312,8 +334,11 @@ impl eframe::App for App {
         let mut actions = std::mem::take(&mut self.actions);
         CentralPanel::no_frame().frame(Frame::new().fill(theme::colors(ui).ground)).show(ui, |ui| {
             status::show(ui, &self.session);
-            rail::show(ui, &mut actions);
-            self.explore.show(ui, &mut self.session, &mut actions);
+            rail::show(ui, self.workspace, &mut actions);
+            match self.workspace {
+                Workspace::Explore => self.explore.show(ui, &mut self.session, &mut actions),
+                Workspace::Training => self.training.show(ui, &self.session, &mut actions),
+            }
         });
         if let Some(palette) = &mut self.palette {
             match palette.show(&ctx, &self.session) {

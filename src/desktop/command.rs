@@ -2,6 +2,8 @@
 
 use eframe::egui::{self, Key, KeyboardShortcut, Modifiers};
 
+use super::workspace::Workspace;
+
 /// What the keys page is divided into.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Group {
@@ -65,6 +67,8 @@ pub enum Command {
     ExportPng,
     ExportWindowedPng,
     ExportDicom,
+    GoToExplore,
+    GoToTraining,
     Palette,
     Keys,
     Theme,
@@ -75,7 +79,7 @@ use Command as C;
 
 impl Command {
     /// All commands, in the order of palette and keys page.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 37] = [
         C::NextSeed,
         C::PreviousSeed,
         C::RandomSeed,
@@ -107,6 +111,8 @@ impl Command {
         C::ExportPng,
         C::ExportWindowedPng,
         C::ExportDicom,
+        C::GoToExplore,
+        C::GoToTraining,
         C::Palette,
         C::Keys,
         C::Theme,
@@ -147,6 +153,8 @@ impl Command {
             C::ExportPng => "Export 16-bit PNG…",
             C::ExportWindowedPng => "Export PNG as seen…",
             C::ExportDicom => "Export DICOM…",
+            C::GoToExplore => "Go to Explore",
+            C::GoToTraining => "Go to Training",
             C::Palette => "Command palette",
             C::Keys => "Keys",
             C::Theme => "Dark or light theme",
@@ -187,6 +195,8 @@ impl Command {
             C::ExportPng => "Saves all values in 16 bits, with the recipe inside.",
             C::ExportWindowedPng => "Saves what is seen through the window in 8 bits, with the recipe inside.",
             C::ExportDicom => "Saves a secondary capture marked as synthetic, with the recipe inside.",
+            C::GoToExplore => "Samples a generator and shows what is near.",
+            C::GoToTraining => "Trains generators and watches them.",
             C::Palette => "Finds any command, finding or model by a few letters.",
             C::Keys => "Shows what every key and mouse button does.",
             C::Theme => "Dark for reading rooms, light for projectors.",
@@ -228,7 +238,24 @@ impl Command {
             | C::ExportPng
             | C::ExportWindowedPng
             | C::ExportDicom => Group::Files,
-            C::Palette | C::Keys | C::Theme | C::Quit => Group::Window,
+            C::GoToExplore | C::GoToTraining | C::Palette | C::Keys | C::Theme | C::Quit => Group::Window,
+        }
+    }
+
+    /// The workspace that this command is about; `None` where it makes sense in all of them.
+    pub fn concerns(self) -> Option<Workspace> {
+        match (self, self.group()) {
+            (C::OpenModel | C::OpenCohort, _) | (_, Group::Window) => None,
+            (_, Group::Sample | Group::View | Group::Files) => Some(Workspace::Explore),
+        }
+    }
+
+    /// The workspace that this command goes to.
+    pub fn leads_to(self) -> Option<Workspace> {
+        match self {
+            C::GoToExplore => Some(Workspace::Explore),
+            C::GoToTraining => Some(Workspace::Training),
+            _ => None,
         }
     }
 
@@ -269,6 +296,8 @@ impl Command {
             C::ExportPng => ctrl(Key::E),
             C::ExportWindowedPng => ctrl(Key::S),
             C::ExportDicom => both(Key::E),
+            C::GoToExplore => ctrl(Key::Num1),
+            C::GoToTraining => ctrl(Key::Num2),
             C::Palette => ctrl(Key::P),
             C::Keys => plain(Key::F1),
             C::Theme => ctrl(Key::T),
@@ -284,16 +313,18 @@ impl Command {
 
 /// What the keyboard asks for in this frame, with the text that was pasted, if any.
 ///
-/// Keys without Ctrl belong to whatever has the focus, copying and pasting to the text field that has it.
-pub fn pressed(ctx: &egui::Context) -> (Vec<Command>, Option<String>) {
+/// Keys without Ctrl belong to whatever has the focus, copying and pasting to the text field that has it. Keys of
+/// commands that are about another workspace than `here` are left alone.
+pub fn pressed(ctx: &egui::Context, here: Workspace) -> (Vec<Command>, Option<String>) {
     let typing = ctx.text_edit_focused();
     let focused = ctx.memory(|memory| memory.focused().is_some());
     let mut commands = Vec::new();
     let mut pasted = None;
     ctx.input_mut(|input| {
         // Longer chords first: Ctrl+Z would also answer to Ctrl+Shift+Z.
+        let commands_here = Command::ALL.into_iter().filter(|c| c.concerns().is_none_or(|of| of == here));
         let mut chords: Vec<(Command, KeyboardShortcut)> =
-            Command::ALL.iter().flat_map(|&c| c.shortcuts().into_iter().map(move |s| (c, s))).collect();
+            commands_here.flat_map(|c| c.shortcuts().into_iter().map(move |s| (c, s))).collect();
         chords.sort_by_key(|(_, chord)| !chord.modifiers.shift);
         for (command, chord) in chords {
             let of_widget = chord.modifiers.is_none() && chord.logical_key != Key::F1 && focused;
@@ -304,7 +335,7 @@ pub fn pressed(ctx: &egui::Context) -> (Vec<Command>, Option<String>) {
             let presses = input.count_and_consume_key(chord.modifiers, chord.logical_key);
             commands.extend(std::iter::repeat_n(command, presses));
         }
-        if !typing {
+        if !typing && here == Workspace::Explore {
             // The system's own copy and paste arrive as events, not as keys.
             input.events.retain(|event| match event {
                 egui::Event::Copy => {
@@ -360,7 +391,7 @@ mod tests {
             let mut commands = Vec::new();
             let input = egui::RawInput { events, ..Default::default() };
             ctx.run_ui(input, |ui| {
-                commands = pressed(ui).0;
+                commands = pressed(ui, Workspace::Explore).0;
                 ui.text_edit_singleline(text).request_focus();
             })
             .drop_without_applying_deltas();

@@ -6,22 +6,20 @@ use super::action::{Action, Actions};
 use super::command::Command;
 use super::theme;
 use super::widgets::{Icon, icon_button};
+use super::workspace::Workspace;
 
-/// Draws the rail.
-pub fn show(ui: &mut Ui, actions: &mut Actions) {
+/// Draws the rail with `here` as the workspace on screen.
+pub fn show(ui: &mut Ui, here: Workspace, actions: &mut Actions) {
     let colors = theme::colors(ui);
     let frame = Frame::new().fill(colors.ground).inner_margin(Margin::symmetric(4, 8));
     Panel::left("rail").exact_size(64.0).resizable(false).frame(frame).show(ui, |ui| {
         ui.vertical_centered(|ui| {
-            let (rect, response) = ui.allocate_exact_size(vec2(56.0, 48.0), Sense::hover());
-            response.widget_info(|| WidgetInfo::selected(Role::Tab, true, true, "Explore"));
-            let painter = ui.painter();
-            painter.rect_filled(rect, 6.0, theme::tint(colors.synthetic, colors.ground, 0.12));
-            let ink = colors.synthetic;
-            Icon::LightBox.paint(painter, rect.center() - vec2(0.0, 8.0), 17.0, ink);
-            let text = painter.layout_no_wrap("Explore".to_owned(), theme::caption(), ink);
-            painter.galley(rect.center() + vec2(-text.size().x * 0.5, 6.0), text, ink);
-            response.on_hover_text("Sample a generator and see what is near");
+            ui.spacing_mut().item_spacing.y = 4.0;
+            for workspace in Workspace::ALL {
+                if tab(ui, workspace, workspace == here) {
+                    actions.push(Action::Run(workspace.command()));
+                }
+            }
         });
         ui.with_layout(Layout::bottom_up(Align::Center), |ui| {
             ui.spacing_mut().item_spacing.y = 8.0;
@@ -35,4 +33,28 @@ pub fn show(ui: &mut Ui, actions: &mut Actions) {
             }
         });
     });
+}
+
+/// One workspace's sign and name; `true` when it was clicked.
+fn tab(ui: &mut Ui, workspace: Workspace, here: bool) -> bool {
+    let colors = theme::colors(ui);
+    let (rect, response) = ui.allocate_exact_size(vec2(56.0, 48.0), Sense::click());
+    response.widget_info(|| WidgetInfo::selected(Role::Tab, true, here, workspace.text()));
+    let painter = ui.painter();
+    let lit = response.hovered() || response.has_focus();
+    if here {
+        painter.rect_filled(rect, 6.0, theme::tint(colors.synthetic, colors.ground, 0.12));
+    } else if lit {
+        painter.rect_filled(rect, 6.0, colors.hovered);
+    }
+    let ink = match (here, lit) {
+        (true, _) => colors.synthetic,
+        (false, true) => colors.text,
+        (false, false) => colors.dim,
+    };
+    workspace.icon().paint(painter, rect.center() - vec2(0.0, 8.0), 17.0, ink);
+    let text = painter.layout_no_wrap(workspace.text().to_owned(), theme::caption(), ink);
+    painter.galley(rect.center() + vec2(-text.size().x * 0.5, 6.0), text, ink);
+    let shortcut = workspace.command().shortcut_text(ui.ctx());
+    response.on_hover_text(format!("{} ({shortcut})", workspace.tooltip())).clicked()
 }

@@ -146,6 +146,7 @@ pub fn options(model: Option<&Path>, cohort: Option<&Path>) -> Options {
         cohort: cohort.map(Path::to_path_buf),
         settings: Some(Settings::default()),
         system_dialogs: false,
+        ..Options::default()
     }
 }
 

@@ -29,6 +29,8 @@ pub enum Icon {
     Close,
     /// Finds commands.
     Search,
+    /// A curve that falls towards its floor: training.
+    Curve,
 }
 
 impl Icon {
@@ -110,6 +112,14 @@ impl Icon {
             Self::Close => {
                 line(&[(-0.6, -0.6), (0.6, 0.6)]);
                 line(&[(-0.6, 0.6), (0.6, -0.6)]);
+            }
+            Self::Curve => {
+                line(&[(-0.9, -0.9), (-0.9, 0.9), (0.9, 0.9)]);
+                let falling = (0..=16).map(|i| {
+                    let x = i as f32 / 16.0;
+                    (-0.6 + 1.5 * x, 0.5 - 1.2 * (-3.5 * x).exp())
+                });
+                line(&falling.collect::<Vec<_>>());
             }
             Self::Search => {
                 painter.circle_stroke(at(-0.2, -0.2), 0.6 * half, pen);

@@ -1,0 +1,64 @@
+//! The workspaces of the window: what the rail switches between.
+
+use super::command::Command;
+use super::widgets::Icon;
+
+/// One workspace that works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Workspace {
+    /// Sample a generator and see what is near.
+    #[default]
+    Explore,
+    /// Train generators and watch them.
+    Training,
+}
+
+impl Workspace {
+    /// All workspaces, in the order of the rail.
+    pub const ALL: [Self; 2] = [Self::Explore, Self::Training];
+
+    /// Its name.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Explore => "Explore",
+            Self::Training => "Training",
+        }
+    }
+
+    /// What it is for.
+    pub fn tooltip(self) -> &'static str {
+        match self {
+            Self::Explore => "Sample a generator and see what is near",
+            Self::Training => "Train a generator and watch it learn",
+        }
+    }
+
+    /// Its sign on the rail.
+    pub fn icon(self) -> Icon {
+        match self {
+            Self::Explore => Icon::LightBox,
+            Self::Training => Icon::Curve,
+        }
+    }
+
+    /// The command that goes there.
+    pub fn command(self) -> Command {
+        match self {
+            Self::Explore => Command::GoToExplore,
+            Self::Training => Command::GoToTraining,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_of_a_workspace_leads_to_it() {
+        for workspace in Workspace::ALL {
+            assert_eq!(workspace.command().leads_to(), Some(workspace));
+            assert!(workspace.command().text().contains(workspace.text()));
+        }
+    }
+}
