@@ -7,6 +7,7 @@ mod cohort;
 mod encoder;
 mod models;
 mod neighbours;
+mod runs;
 mod sample;
 mod selftest;
 mod train;
@@ -42,6 +43,8 @@ enum Verb {
     Cohort(cohort::CohortVerb),
     /// Train a generator from a run specification, or go on with a run folder.
     Train(train::TrainArgs),
+    /// List runs: how they stand, how far they have come, how good their samples are.
+    Runs(runs::RunsArgs),
     /// Train the encoder that measures nearness, or measure a generator by the benchmark's figure.
     #[command(subcommand)]
     Encoder(encoder::EncoderVerb),
@@ -109,6 +112,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Verb::Neighbours(args) => neighbours::run(&args),
         Verb::Cohort(verb) => cohort::run(&verb),
         Verb::Train(args) => train::run(&args),
+        Verb::Runs(args) => runs::run(&args),
         Verb::Encoder(verb) => encoder::run(&verb),
         Verb::Tour(args) => {
             let pictures = crate::desktop::tour(&args.out)?;

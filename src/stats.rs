@@ -4,6 +4,7 @@
 //! as a stream from the caller, so that the same stream gives the same interval.
 
 mod bootstrap;
+pub mod fidelity;
 mod roc;
 mod summary;
 

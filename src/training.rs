@@ -4,6 +4,7 @@
 //! `run.toml` (the spec), `events.jsonl` (one line per event, appended), `samples/*.png` (the same latents at every
 //! stage), `checkpoints/*.safetensors` (everything that a resumed run needs), `model.safetensors` (what Explore opens)
 //! and `result.json`. Requests travel the other way as files: see [`run_folder`].
+//! Whoever wants to know how a run stands asks [`status`], which reads the folder and nothing else.
 
 pub mod anchor;
 pub mod augment;
@@ -21,10 +22,12 @@ pub mod sampling;
 pub mod schedule;
 pub mod spec;
 pub mod state;
+pub mod status;
 
 pub use reals::{RadiographSource, TrainFold};
 pub use run::{Outcome, resume, resume_on, train, train_on};
 pub use spec::RunSpec;
+pub use status::{RunState, RunStatus, RunWatch};
 
 use std::path::PathBuf;
 

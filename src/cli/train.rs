@@ -76,12 +76,17 @@ fn tell_line(event: &Event) {
         ),
         Event::Sample { file, .. } => println!("samples in {}", file.display()),
         Event::Checkpoint { file, .. } => println!("checkpoint {}", file.display()),
+        Event::Quality(now) => println!(
+            "{:>8.1} kimg  FID {:.2}  KID {:.4} ± {:.4}  (N = {}, {})",
+            now.kimg, now.fid, now.kid, now.kid_deviation, now.count, now.encoder,
+        ),
         Event::Notice { text } => println!("{text}"),
         Event::Ended { step, how } => println!("{how} at step {step}"),
     }
 }
 
-fn clock(seconds: f64) -> String {
+/// Seconds for reading: whole minutes, or hours and minutes.
+pub fn clock(seconds: f64) -> String {
     let minutes = (seconds / 60.0).ceil().clamp(0.0, 1e6) as u64;
     if minutes >= 60 { format!("{} h {:02} min", minutes / 60, minutes % 60) } else { format!("{minutes} min") }
 }

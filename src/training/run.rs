@@ -288,6 +288,7 @@ impl Pace {
             skipped: state.skipped(),
             images_per_second: rate,
             seconds_left: spec.schedule.seconds_left(position.shown, rate),
+            ..Figures::default()
         };
         *self = Self { since: Instant::now(), shown: position.shown, penalty: self.penalty };
         Some(Event::Step(figures))

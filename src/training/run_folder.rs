@@ -5,7 +5,9 @@
 //! removes the file once it has obeyed.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{Seek, Write};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +16,8 @@ use super::spec::RunSpec;
 use crate::store;
 
 /// What a watcher asks of a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Request {
     /// Write a checkpoint and end; resume later.
     Pause,
@@ -51,11 +54,66 @@ pub struct RunResult {
     pub model: Option<PathBuf>,
 }
 
+/// Name of the lock file.
+const LOCK: &str = "run.lock";
+
+/// How long a lock is tried for: whoever asks for a run's state holds it for an instant.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// Which process works on a run; the text of the lock file, `run.lock`.
+///
+/// The lock itself is the system's and ends with the process, however that ends; the text only says whose it is or was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    /// Its number on its host.
+    pub pid: u32,
+    /// Name of its host.
+    pub host: String,
+}
+
+impl Holder {
+    /// This process.
+    pub fn here() -> Self {
+        Self { pid: std::process::id(), host: host() }
+    }
+
+    /// Whether it is a process of this host.
+    pub fn is_here(&self) -> bool {
+        self.host == host()
+    }
+}
+
+/// Name of this host, or nothing where the system does not say.
+fn host() -> String {
+    let named =
+        ["/proc/sys/kernel/hostname", "/etc/hostname"].into_iter().find_map(|path| fs::read_to_string(path).ok());
+    let named = named.or_else(|| ["HOSTNAME", "COMPUTERNAME"].into_iter().find_map(|name| std::env::var(name).ok()));
+    named.map(|name| name.trim().to_owned()).unwrap_or_default()
+}
+
+/// Who the lock file of the run in `root` names, and whether the lock is held at this moment.
+pub fn holder(root: &Path) -> (Option<Holder>, bool) {
+    let path = root.join(LOCK);
+    let Ok(lock) = File::open(&path) else { return (None, false) };
+    // Shared, so that two who ask do not take each other for the run.
+    let held = matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock));
+    let text = fs::read(&path).unwrap_or_default();
+    (serde_json::from_slice(&text).ok(), held)
+}
+
 /// One run's folder, held by this process alone.
 pub struct RunFolder {
     root: PathBuf,
     /// Held for as long as the run goes on; the system lets go of it when the process ends, however it ends.
-    _lock: File,
+    lock: File,
+}
+
+impl Drop for RunFolder {
+    fn drop(&mut self) {
+        // A name left behind says that the process ended without closing the run; where it cannot be removed, no more than
+        // that is said.
+        let _ = self.lock.set_len(0);
+    }
 }
 
 impl RunFolder {
@@ -98,17 +156,31 @@ impl RunFolder {
     }
 
     fn lock(root: &Path) -> Result<Self, TrainingError> {
-        let path = root.join("run.lock");
+        let path = root.join(LOCK);
         let wrong = |problem| TrainingError::Folder { path: path.clone(), problem };
         let lock = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
-        let lock = lock.map_err(|e| wrong(format!("cannot be made: {e} (check permissions)")))?;
-        match lock.try_lock() {
-            Ok(()) => Ok(Self { root: root.to_path_buf(), _lock: lock }),
-            Err(TryLockError::WouldBlock) => {
-                Err(wrong("is held: another process works on this run; stop that one first".to_owned()))
+        let mut lock = lock.map_err(|e| wrong(format!("cannot be made: {e} (check permissions)")))?;
+        let begun = Instant::now();
+        loop {
+            match lock.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) if begun.elapsed() < PATIENCE => {
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+                Err(TryLockError::WouldBlock) => {
+                    let who = holder(root).0.map_or("another process".to_owned(), |Holder { pid, host }| {
+                        format!("another process ({pid} on {host})")
+                    });
+                    return Err(wrong(format!("is held: {who} works on this run; stop that one first")));
+                }
+                Err(TryLockError::Error(e)) => return Err(wrong(format!("cannot be locked: {e}"))),
             }
-            Err(TryLockError::Error(e)) => Err(wrong(format!("cannot be locked: {e}"))),
         }
+        // The text of a process that died is replaced.
+        let text = serde_json::to_vec(&Holder::here()).unwrap_or_default();
+        let named = lock.set_len(0).and_then(|()| lock.rewind()).and_then(|()| lock.write_all(&text));
+        named.map_err(|e| wrong(format!("cannot be written: {e} (check free space and permissions)")))?;
+        Ok(Self { root: root.to_path_buf(), lock })
     }
 
     /// The folder itself.
@@ -164,6 +236,11 @@ impl RunFolder {
     }
 }
 
+/// The request that waits in the folder of a run, left where it is; the strongest if there are several.
+pub fn waiting_request(root: &Path) -> Option<Request> {
+    Request::ALL.into_iter().find(|request| root.join(request.file()).exists())
+}
+
 /// Asks the run in `root` for something, from any process.
 ///
 /// # Errors
@@ -186,10 +263,28 @@ mod tests {
         let message = |result: Result<RunFolder, TrainingError>| result.err().unwrap().to_string();
         assert!(message(RunFolder::open(&root).map(|(folder, _)| folder)).contains("no run.toml"));
         let first = RunFolder::create(&root, &spec).unwrap();
-        assert!(message(RunFolder::open(&root).map(|(folder, _)| folder)).contains("another process"));
+        let refused = message(RunFolder::open(&root).map(|(folder, _)| folder));
+        assert!(refused.contains("another process") && refused.contains(&std::process::id().to_string()), "{refused}");
+        assert_eq!(holder(&root), (Some(Holder::here()), true));
         drop(first);
+        assert_eq!(holder(&root), (None, false));
         assert!(message(RunFolder::create(&root, &spec)).contains("already holds a run"));
         assert_eq!(RunFolder::open(&root).unwrap().1.schedule, spec.schedule);
+    }
+
+    #[test]
+    fn the_lock_of_a_process_that_died_is_taken_over() {
+        let parent = tempfile::tempdir().unwrap();
+        let root = parent.path().join("run");
+        let spec = preset("small-64", Family::ProgGan).unwrap();
+        drop(RunFolder::create(&root, &spec).unwrap());
+        // What a killed process leaves: its name, and a lock that the system has let go of.
+        let dead = Holder { pid: 1 << 30, host: "somewhere".to_owned() };
+        fs::write(root.join(LOCK), serde_json::to_vec(&dead).unwrap()).unwrap();
+        assert_eq!(holder(&root), (Some(dead), false));
+        let (folder, _) = RunFolder::open(&root).unwrap();
+        assert_eq!(holder(&root), (Some(Holder::here()), true));
+        drop(folder);
     }
 
     #[test]
@@ -200,6 +295,7 @@ mod tests {
         assert_eq!(folder.take_request(), None);
         request(folder.root(), Request::Snapshot).unwrap();
         request(folder.root(), Request::Stop).unwrap();
+        assert_eq!(waiting_request(folder.root()), Some(Request::Stop));
         assert_eq!(folder.take_request(), Some(Request::Stop));
         assert_eq!(folder.take_request(), Some(Request::Snapshot));
         assert_eq!(folder.take_request(), None);

@@ -1,0 +1,71 @@
+//! `negatoscope runs`: how the runs in some folders stand.
+
+use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::bail;
+use clap::Args;
+
+use super::train::clock;
+use crate::training::RunStatus;
+use crate::training::status;
+
+/// Words of the verb.
+#[derive(Debug, Args)]
+pub struct RunsArgs {
+    /// Folders that are runs or hold runs.
+    #[arg(default_value = ".")]
+    folders: Vec<PathBuf>,
+    /// Answer in JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Lists runs; one that cannot be read is named on standard error and the others still listed.
+pub fn run(args: &RunsArgs) -> anyhow::Result<()> {
+    let mut found = Vec::new();
+    for folder in &args.folders {
+        if !folder.is_dir() {
+            bail!("{} is not a folder", folder.display());
+        }
+        for root in status::runs_in(folder) {
+            match status::status(&root) {
+                Ok(status) => found.push(status),
+                Err(error) => eprintln!("{error}"),
+            }
+        }
+    }
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&found)?);
+    } else if found.is_empty() {
+        println!("no runs here; begin one with: negatoscope train SPEC --out FOLDER");
+    } else {
+        found.iter().for_each(|status| println!("{}", line(status)));
+    }
+    Ok(())
+}
+
+fn line(status: &RunStatus) -> String {
+    let mut parts = vec![
+        format!("{:<17} {}", status.state.words(), status.folder.display()),
+        format!("{} {:.1} of {} kimg", status.name, status.kimg, status.total_kimg),
+    ];
+    if let Some(figures) = status.figures.as_ref().filter(|_| status.state.is_running()) {
+        parts.push(format!("{:.0} images/s, {} left", figures.images_per_second, clock(figures.seconds_left)));
+    }
+    if let Some(quality) = &status.quality {
+        parts.push(format!("FID {:.2} (N = {}, {})", quality.fid, quality.count, quality.encoder));
+    }
+    parts.extend(status.device.clone());
+    if let Some(holder) = status.holder.as_ref().filter(|holder| !holder.is_here()) {
+        parts.push(format!("on {}", holder.host));
+    }
+    if let Some(last) = status.last_event {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
+        parts.push(format!("last heard of {} ago", clock(now.saturating_sub(last) as f64)));
+    }
+    if status.state == crate::training::RunState::Failed {
+        parts.extend(status.notice.clone());
+    }
+    parts.join("; ")
+}
