@@ -185,6 +185,17 @@ impl Index {
     }
 }
 
+/// 1 − cosine of the angle between two feature vectors; 1 where one of them is zero.
+///
+/// # Panics
+/// When their lengths differ.
+pub fn cosine_distance(a: &[f32], b: &[f32]) -> f32 {
+    assert_eq!(a.len(), b.len(), "features of one encoder have one length");
+    let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(x, y)| f64::from(*x) * f64::from(*y)).sum::<f64>();
+    let lengths = (dot(a, a) * dot(b, b)).sqrt();
+    if lengths > 0.0 { (1.0 - dot(a, b) / lengths).max(0.0) as f32 } else { 1.0 }
+}
+
 /// Root mean square difference of brightness between film `item` and `image`, both through the pack's window (0 black,
 /// 1 white), at the image's size: a second opinion that no network has a say in.
 ///

@@ -64,9 +64,8 @@ pub fn run(args: &BenchArgs) -> anyhow::Result<()> {
     let pack = args.cohort.as_deref().map(Pack::open).transpose()?;
     let search = match &pack {
         Some(pack) => {
-            let header = pack.header();
-            let encoder = encoder::library::for_cohort(&header.name, header.meaning)?;
-            let encoder = encoder.context("no encoder for such images is at hand")?;
+            let encoder = encoder::library::for_cohort(&pack.header().identity, Some(pack.folder()));
+            let encoder = encoder.context("no encoder trained on this cohort is at hand")?;
             let index = Index::open_or_build(pack, &encoder, &Progress::new())?;
             Some((encoder, index))
         }

@@ -55,6 +55,9 @@ pub struct MeasureArgs {
     /// Most epochs of each classifier.
     #[arg(long)]
     epochs: Option<usize>,
+    /// Side in pixels at which the classifiers look; the model's own if not given.
+    #[arg(long, value_parser = clap::value_parser!(u16).range(32..=128))]
+    side: Option<u16>,
     /// Write the figures into the model's card.
     #[arg(long)]
     write_card: bool,
@@ -100,7 +103,9 @@ fn measure(args: &MeasureArgs) -> anyhow::Result<()> {
     let path = library::find(&args.model)?;
     let generator = Generator::load(&path)?;
     let pack = Pack::open(&args.cohort)?;
-    let mut spec = ClassifierSpec::small(generator.card().architecture.resolution.min(native_side(&pack)), 1);
+    let own = generator.card().architecture.resolution.min(native_side(&pack));
+    let side = args.side.map_or(own, usize::from);
+    let mut spec = ClassifierSpec::small(side, 1);
     spec.epochs = args.epochs.unwrap_or(spec.epochs);
     let found = watched("measuring", |progress| {
         classifier::relative_performance(&generator, &pack, &spec, &args.seeds, &Device::Cpu, progress)
@@ -108,6 +113,8 @@ fn measure(args: &MeasureArgs) -> anyhow::Result<()> {
     if args.write_card {
         let mut model = model_file::read(&path)?;
         model.card.metrics.extend(found.metrics());
+        model.card.metrics.insert("relative_performance_side".to_owned(), side as f64);
+        model.card.metrics.insert("relative_performance_epochs".to_owned(), spec.epochs as f64);
         model.card.remarks.extend(args.remarks.iter().cloned());
         model_file::write(&path, &model.card, &model.tensors, model_file::Precision::F16)?;
     }

@@ -39,7 +39,7 @@ pub fn run(args: &NeighboursArgs) -> anyhow::Result<()> {
         card.training.cohort,
         args.cohort.display(),
     );
-    let encoder = encoder::library::for_cohort(&header.name, header.meaning)?.with_context(|| {
+    let encoder = encoder::library::for_cohort(&header.identity, Some(&args.cohort)).with_context(|| {
         format!("no encoder for {} is on this machine; \"negatoscope encoder train\" makes one", header.name)
     })?;
     let index = watched("indexing", |progress| Index::open_or_build(&pack, &encoder, progress))?;

@@ -9,9 +9,9 @@ use anyhow::Context;
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
-use crate::encoder;
+use crate::encoder::{self, Encoder};
 use crate::generator::{Generator, Recipe, library};
-use crate::{shipped, store};
+use crate::{neighbour, shipped, store};
 
 /// The known answers; the file lies with the models that they are about.
 const KNOWN: &str = "selftest.json";
@@ -55,7 +55,9 @@ struct Check {
 /// Checks every shipped model, or writes the known answers anew.
 pub fn run(args: &SelftestArgs) -> anyhow::Result<()> {
     if let Some(path) = &args.write {
-        let answers = library::shipped().iter().map(|entry| answer(&entry.path)).collect::<anyhow::Result<Vec<_>>>()?;
+        let models = library::shipped();
+        let answers = models.iter().map(|entry| answer(&Generator::load(&entry.path)?));
+        let answers = answers.collect::<anyhow::Result<Vec<_>>>()?;
         store::write_atomic(path, serde_json::to_string_pretty(&answers)?.as_bytes())?;
         println!("{} known answers in {}", answers.len(), path.display());
         return Ok(());
@@ -79,9 +81,8 @@ pub fn run(args: &SelftestArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// This machine's answers for the model at `path`.
-fn answer(path: &std::path::Path) -> anyhow::Result<Answer> {
-    let generator = Generator::load(path)?;
+/// This machine's answers for a model.
+fn answer(generator: &Generator) -> anyhow::Result<Answer> {
     let mut recipe = Recipe::new(generator.id(), 7);
     if let Some(finding) = generator.card().vocabulary.findings.first() {
         recipe.set_strength(finding, 1.0);
@@ -93,35 +94,27 @@ fn answer(path: &std::path::Path) -> anyhow::Result<Answer> {
     let grid = (0..64).map(|i| ((i % 8) * step + step / 2, (i / 8) * step + step / 2));
     let pixels = grid.filter_map(|(x, y)| samples[0].at(x, y)).collect();
     let card = generator.card();
-    let encoder = match encoder::library::for_cohort(&card.training.cohort, card.meaning)? {
-        Some(encoder) => {
-            let features = encoder.features(&samples)?;
-            let (a, b) = features.split_at(encoder.dim());
-            Some((encoder.hash().to_owned(), cosine_distance(a, b)))
-        }
-        None => None,
+    let encoder = encoder::library::for_cohort(&card.training.cohort_hash, None);
+    let distance = |encoder: Encoder| -> anyhow::Result<_> {
+        let features = encoder.features(&samples)?;
+        let (a, b) = features.split_at(encoder.dim());
+        Ok((encoder.hash().to_owned(), neighbour::cosine_distance(a, b)))
     };
     Ok(Answer {
         model: card.name.clone(),
         hash: generator.hash().to_owned(),
         recipe: recipe.to_string(),
         pixels,
-        encoder,
+        encoder: encoder.map(distance).transpose()?,
     })
-}
-
-/// 1 − cosine of the angle between two feature vectors.
-fn cosine_distance(a: &[f32], b: &[f32]) -> f32 {
-    let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(x, y)| f64::from(x * y)).sum::<f64>();
-    (1.0 - dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()) as f32
 }
 
 fn check(known: &Answer) -> Check {
     let verdict = || -> anyhow::Result<String> {
-        let path = library::find(&known.model)?;
-        let ours = answer(&path)?;
+        let generator = Generator::load(&library::find(&known.model)?)?;
+        let ours = answer(&generator)?;
         anyhow::ensure!(ours.hash == known.hash, "the weights are not the ones that shipped");
-        let range = Generator::load(&path)?.card().range;
+        let range = generator.card().range;
         let worst = ours.pixels.iter().zip(&known.pixels).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
         let worst = worst / (range[1] - range[0]);
         anyhow::ensure!(

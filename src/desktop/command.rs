@@ -313,11 +313,11 @@ impl Command {
 
 /// What the keyboard asks for in this frame, with the text that was pasted, if any.
 ///
-/// Keys without Ctrl belong to whatever has the focus, copying and pasting to the text field that has it. Keys of
-/// commands that are about another workspace than `here` are left alone.
+/// Keys without Ctrl belong to whatever has the focus or to an open menu, copying and pasting to the text field that has
+/// it. Keys of commands that are about another workspace than `here` are left alone.
 pub fn pressed(ctx: &egui::Context, here: Workspace) -> (Vec<Command>, Option<String>) {
     let typing = ctx.text_edit_focused();
-    let focused = ctx.memory(|memory| memory.focused().is_some());
+    let focused = ctx.memory(|memory| memory.focused().is_some()) || egui::Popup::is_any_open(ctx);
     let mut commands = Vec::new();
     let mut pasted = None;
     ctx.input_mut(|input| {

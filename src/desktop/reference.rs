@@ -3,18 +3,17 @@
 //! In: a pack's folder and the generator it is to be compared with. Out: for a sample, the real films nearest to it.
 //! A pack that the generator was not trained on is refused here, so that other people are never shown as neighbours.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use super::lightbox::{Film, Gpu};
 use super::widgets::grouped;
 use crate::cohort::{Pack, Record, Sex};
-use crate::encoder::Encoder;
+use crate::encoder::{self, Encoder};
 use crate::generator::Generator;
 use crate::neighbour::{self, Index, NeighbourError};
 use crate::progress::Progress;
 use crate::radiograph::Radiograph;
-use crate::shipped;
 
 /// Largest side at which neighbours are shown.
 const SHOWN: usize = 256;
@@ -94,7 +93,8 @@ impl Reference {
         if pack.header().identity != training.cohort_hash {
             return Err(ReferenceError::OtherCohort { name, wanted: training.cohort.clone() });
         }
-        let encoder = encoder_for(&pack).ok_or(ReferenceError::NoEncoder { name })?;
+        let encoder = encoder::library::for_cohort(&pack.header().identity, Some(folder))
+            .ok_or(ReferenceError::NoEncoder { name })?;
         let index = Index::open_or_build(&pack, &encoder, progress).map_err(|error| match error {
             NeighbourError::Cancelled(_) => ReferenceError::Cancelled,
             other => unusable(&other),
@@ -193,18 +193,6 @@ fn about(record: &Record) -> String {
     let person = (!person.is_empty()).then(|| person.join(" "));
     let parts: Vec<String> = [person, record.view.clone()].into_iter().flatten().collect();
     parts.join(" · ")
-}
-
-/// The encoder that was trained on this pack's cohort: beside the pack, else among the shipped weights.
-fn encoder_for(pack: &Pack) -> Option<Encoder> {
-    let identity = &pack.header().identity;
-    let beside =
-        std::fs::read_dir(pack.folder()).ok().into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
-    let mut beside: Vec<PathBuf> = beside.filter(|path| path.extension().is_some_and(|e| e == "safetensors")).collect();
-    beside.sort();
-    // Files that are no encoder, or a damaged one, are passed over; whoever opens them by hand is told what is wrong.
-    let mut encoders = beside.into_iter().chain(shipped::weights()).filter_map(|path| Encoder::load(&path).ok());
-    encoders.find(|encoder| &encoder.card().training.cohort_hash == identity)
 }
 
 #[cfg(test)]

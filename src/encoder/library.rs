@@ -1,32 +1,20 @@
-//! The encoders that ship with the program, and which of them suits a cohort.
+//! Which encoder measures nearness in a cohort: the one that was trained on it, and no other.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use super::{Encoder, EncoderError, file};
-use crate::radiograph::Meaning;
+use super::Encoder;
 use crate::shipped;
 
-/// How the file of an encoder begins; models beside it are generators.
-const PREFIX: &str = "encoder-";
-
-/// All encoder files in the program's folders.
-pub fn files() -> Vec<PathBuf> {
-    let is_encoder =
-        |path: &PathBuf| path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(PREFIX));
-    shipped::weights().into_iter().filter(is_encoder).collect()
-}
-
-/// The encoder trained on the cohort of this name, or else the first for images of the same meaning; `None` when there
-/// is neither.
+/// The encoder trained on the cohort of this identity: in the folder of its pack where that is given, else among the
+/// shipped weights.
 ///
-/// # Errors
-/// [`EncoderError`] when a file that may be the one cannot be used.
-pub fn for_cohort(cohort: &str, meaning: Meaning) -> Result<Option<Encoder>, EncoderError> {
-    let mut cards = Vec::new();
-    for path in files() {
-        cards.push((file::read(&path)?.card, path));
-    }
-    let own = cards.iter().find(|(card, _)| card.training.cohort == cohort && card.input.meaning == meaning);
-    let like = || cards.iter().find(|(card, _)| card.input.meaning == meaning);
-    own.or_else(like).map(|(_, path)| Encoder::load(path)).transpose()
+/// Files that are no encoder, or a damaged one, are passed over; whoever opens them by hand is told what is wrong.
+pub fn for_cohort(identity: &str, pack: Option<&Path>) -> Option<Encoder> {
+    let mut beside: Vec<PathBuf> = pack
+        .and_then(|folder| std::fs::read_dir(folder).ok())
+        .map_or(Vec::new(), |entries| entries.filter_map(|entry| Some(entry.ok()?.path())).collect());
+    beside.retain(|path| path.extension().is_some_and(|extension| extension == "safetensors"));
+    beside.sort();
+    let mut encoders = beside.into_iter().chain(shipped::weights()).filter_map(|path| Encoder::load(&path).ok());
+    encoders.find(|encoder| encoder.card().training.cohort_hash == identity)
 }

@@ -82,6 +82,9 @@ fn schedule_line(spec: &RunSpec) -> String {
     if let Some(anchor) = spec.anchor {
         let text = "not the paper's: generator tied to the train fold's principal components";
         parts.push(format!("{text}, alone for {} kimg, then with weight {}", anchor.alone_kimg, anchor.weight));
+        if anchor.findings > 0.0 {
+            parts.push(format!("average change with each finding, weight {}", anchor.findings));
+        }
     }
     if spec.data.balanced {
         parts.push("findings drawn equally often".to_owned());

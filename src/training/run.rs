@@ -174,7 +174,7 @@ impl<'a> Run<'a> {
         progress.set_total(total.saturating_sub(state.position.shown));
         let mut draw = Draw::new(self.source, self.spec.seed, self.spec.data.balanced);
         if self.spec.anchor.is_some() {
-            let codes = Codes::of(self.source, state.architecture.latent, self.spec.seed);
+            let codes = Codes::of(self.source, state.architecture.latent, self.spec.network.resolution, self.spec.seed);
             draw.codes = Some(codes.map_err(|problem| self.unusable(problem))?);
         }
         let mut pace = Pace::new(state.position.shown);

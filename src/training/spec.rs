@@ -194,6 +194,9 @@ pub struct Anchor {
     pub alone_kimg: f64,
     /// Weight of the mean squared difference beside the generator's loss after that.
     pub weight: f64,
+    /// Within it, weight of the error in what changes when one finding is switched; 0 leaves findings to the rest.
+    #[serde(default)]
+    pub findings: f64,
 }
 
 /// What the run writes, and when.
@@ -319,8 +322,8 @@ impl RunSpec {
         }
         if let Some(anchor) = self.anchor {
             check(
-                weight(anchor.alone_kimg) && weight(anchor.weight),
-                "anchor.alone_kimg and weight must not be negative",
+                weight(anchor.alone_kimg) && weight(anchor.weight) && weight(anchor.findings),
+                "anchor.alone_kimg, weight and findings must not be negative",
             )?;
         }
         let record = self.record;

@@ -6,7 +6,7 @@ use candle_core::{Device, Tensor};
 use rand::Rng;
 
 use super::TrainingError;
-use super::anchor;
+use super::anchor::{Anchored, Codes};
 use super::augment::Change;
 use super::losses::{CriticStep, Scored, critic_loss, generator_loss};
 use super::reals::{Draw, RadiographSource, gather};
@@ -175,7 +175,7 @@ impl State {
         if self.position.shown as f64 >= anchor.alone_kimg * 1000.0 {
             return Ok(None);
         }
-        let loss = anchored.loss(&self.generator, &self.architecture, &batch.labels, growth)?;
+        let loss = anchored.loss(&self.generator, &self.architecture, &batch.labels, growth, anchor.findings)?;
         self.generator_adam.step(&ops::backward(&loss)?)?;
         let generator_loss = loss.to_scalar()?;
         Ok(Some(StepFigures { critic_loss: 0.0, generator_loss, real_score: 0.0, fake_score: 0.0, penalty: None }))
@@ -216,7 +216,7 @@ impl State {
         )?;
         let anchored = match (spec.anchor, &batch.anchored) {
             (Some(anchor), Some(anchored)) => {
-                let tie = anchored.loss(&self.generator, &self.architecture, &batch.labels, growth)?;
+                let tie = anchored.loss(&self.generator, &self.architecture, &batch.labels, growth, anchor.findings)?;
                 (&scored.total + (tie * anchor.weight)?)?
             }
             _ => scored.total.clone(),
@@ -240,24 +240,6 @@ struct Minibatch {
     anchored: Option<Anchored>,
 }
 
-/// What an anchored run compares: the codes of the minibatch's radiographs, and the radiographs before augmentation.
-struct Anchored {
-    codes: Tensor,
-    plain: Tensor,
-}
-
-impl Anchored {
-    fn loss(
-        &self,
-        generator: &Parameters,
-        shape: &Architecture,
-        labels: &Tensor,
-        growth: Growth,
-    ) -> candle_core::Result<Tensor> {
-        anchor::loss(generator, shape, (&self.codes, labels), &self.plain, growth)
-    }
-}
-
 impl Minibatch {
     fn draw(
         state: &State,
@@ -275,8 +257,8 @@ impl Minibatch {
 
         let stream = |purpose: &str| random::stream(spec.seed, &format!("{purpose}, step {step}"));
         let change = |purpose| Change::draw(spec.data.augment, n, side, &mut stream(purpose));
-        let codes = draw.codes.as_ref().map(|codes| Tensor::from_vec(codes.batch(&items), (n, latent), device));
-        let anchored = codes.transpose()?.map(|codes| Anchored { codes, plain: real.clone() });
+        let switch = |codes| anchored(codes, &items, (&real_labels, &real), &mut stream("switched findings"));
+        let anchored = draw.codes.as_ref().map(switch).transpose()?;
         let change_of_reals = change("change of reals");
         let real = change_of_reals.map_or(Ok(real.clone()), |change| change.apply(&real))?;
         let latents = |purpose| {
@@ -297,6 +279,31 @@ impl Minibatch {
             anchored,
         })
     }
+}
+
+/// What an anchored step compares for the radiographs `items`, with one finding of each drawn to be switched.
+fn anchored(
+    codes: &Codes,
+    items: &[u32],
+    (labels, real): (&[f32], &Tensor),
+    rng: &mut impl Rng,
+) -> candle_core::Result<Anchored> {
+    let (n, _, side, _) = real.dims4()?;
+    let findings = labels.len() / n;
+    let (mut switched, mut change) = (labels.to_vec(), Vec::with_capacity(n * side * side));
+    for row in switched.chunks_exact_mut(findings) {
+        let finding = rng.random_range(0..findings);
+        let difference = 1.0 - 2.0 * row[finding];
+        row[finding] += difference;
+        change.extend(codes.effect(finding, side).iter().map(|v| v * difference));
+    }
+    let device = real.device();
+    Ok(Anchored {
+        codes: Tensor::from_vec(codes.batch(items), (n, codes.latent()), device)?,
+        plain: real.clone(),
+        switched: Tensor::from_vec(switched, (n, findings), device)?,
+        change: Tensor::from_vec(change, real.shape(), device)?,
+    })
 }
 
 /// Reals as a fading network sees them: blended with their own 2 × 2 means.

@@ -72,7 +72,7 @@ fn menu(ui: &mut Ui, session: &Session, actions: &mut Actions) {
                 }
             }
         }
-        let others = session.settings.recent.iter().filter(|r| session.shelf().iter().all(|e| e.path != r.path));
+        let others = session.settings.recent.iter().filter(|r| session.shelf().iter().all(|e| e.id != r.id));
         let others: Vec<_> = others.collect();
         if !others.is_empty() {
             ui.add_space(6.0);
