@@ -9,6 +9,7 @@ mod arena;
 mod direct;
 mod finish;
 mod input;
+mod layer;
 mod plan;
 mod sums;
 mod upsample;
@@ -22,6 +23,7 @@ use std::collections::BTreeMap;
 use arena::{Arena, Workspace};
 use finish::{Finish, ToImage};
 use input::{Conditions, First};
+use layer::{Form, Input};
 use plan::Plan;
 use upsample::Upsample;
 
@@ -161,20 +163,24 @@ impl Sampler {
         let skip = self.architecture.family == Family::CpdGan;
         self.first.compute(self.plan, normal, n, sums, arena::room(current, n * 16 * width(4)), affine);
         let [image, below] = images;
+        let mut lanes_below = 0;
+        let (plan, arena) = (self.plan, &self.arena);
         for level in &self.levels {
             let side = level.side;
             let lanes = n * side * side * width(side);
             if let Some(up) = &level.up {
-                up.compute(self.plan, &self.arena, big, current, arena::room(next, lanes), n, side / 2, affine);
+                let from = Input { pixels: &current[..lanes_below], n, side: side / 2 };
+                layer::compute(up, plan, arena, big, from, arena::room(next, lanes), &mut [], affine);
                 std::mem::swap(current, next);
             }
-            let image = arena::numbers(image, n * side * side);
-            let (from, to) = (&current[..lanes], arena::room(next, lanes));
-            let (plan, arena) = (self.plan, &self.arena);
+            lanes_below = lanes;
+            let shown = if level.conv.shows() { n * side * side } else { 0 };
+            let image = arena::numbers(image, shown);
+            let (from, to) = (Input { pixels: &current[..lanes], n, side }, arena::room(next, lanes));
             match &level.conv {
-                Convolution::Direct(conv) => conv.compute(plan, big, from, to, image, n, side, affine),
-                Convolution::Two(conv) => conv.compute(plan, arena, big, from, to, image, n, side, affine),
-                Convolution::Four(conv) => conv.compute(plan, arena, big, from, to, image, n, side, affine),
+                Convolution::Direct(conv) => layer::compute(conv, plan, arena, big, from, to, image, affine),
+                Convolution::Two(conv) => layer::compute(conv, plan, arena, big, from, to, image, affine),
+                Convolution::Four(conv) => layer::compute(conv, plan, arena, big, from, to, image, affine),
             }
             std::mem::swap(current, next);
             if skip {
@@ -203,6 +209,16 @@ fn add_doubled(images: &mut [f32], below: &[f32], side: usize) {
 }
 
 impl Convolution {
+    /// Whether its output is also shown as an image.
+    fn shows(&self) -> bool {
+        let finish = match self {
+            Self::Direct(conv) => conv.finish(),
+            Self::Two(conv) => conv.finish(),
+            Self::Four(conv) => conv.finish(),
+        };
+        finish.image.is_some()
+    }
+
     fn new(side: usize, weights: (&[f32], f32), channels: usize, finish: Finish) -> Self {
         match plan::form(side, channels) {
             plan::Form::Direct => Self::Direct(direct::Direct::new(weights, channels, finish)),

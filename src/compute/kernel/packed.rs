@@ -94,6 +94,11 @@ impl Stack {
         PANEL.min(self.columns - panel * PANEL)
     }
 
+    /// Numbers of all matrices, padding included: multiply-adds for each row of a left-hand side.
+    pub fn numbers(&self) -> usize {
+        self.data.len() * Lane::WIDTH
+    }
+
     /// Bytes that one full pass over all matrices reads.
     pub fn bytes(&self) -> usize {
         size_of_val(self.data.as_slice())

@@ -1,10 +1,12 @@
 //! A 3×3 convolution as one product over the nine neighbours of each pixel, for the lowest level: there are too few
 //! pixels for a transform to pay, and the plain form has the fewest weights to read.
 
-use super::arena;
-use super::finish::{Affine, Finish};
-use super::plan::{self, Plan};
-use super::sums::{self, Grid, Patch};
+use std::ops::Range;
+
+use super::finish::Finish;
+use super::layer::Form;
+use super::plan::Plan;
+use super::sums::{self, Patch, Sums};
 use crate::compute::kernel::{Lane, Left, Stack};
 
 /// The convolution with its packed weights.
@@ -28,46 +30,48 @@ impl Direct {
         });
         Self { stack, finish }
     }
+}
 
-    /// From `[N, side, side, channels]` to the same; `grey` takes the image where the layer shows one.
-    pub fn compute(
-        &self,
-        plan: Plan,
-        big: &mut Vec<Lane>,
-        from: &[Lane],
-        to: &mut [Lane],
-        grey: &mut [f32],
-        n: usize,
-        side: usize,
-        affine: Affine,
-    ) {
-        let width = self.finish.width();
-        let (strip, rows) = (sums::strip(9 * width), n * side * side);
-        let grid = Grid::new(&self.stack, rows);
-        let gathered = (9 * width).div_ceil(strip) * rows * strip;
-        let (neighbours, sums) = arena::room(big, gathered + grid.lanes(1)).split_at_mut(gathered);
-        let patch = Patch { pixels: from, images: n, side, width, top: 0, rows: side };
-        gather(&patch, strip, neighbours);
-        let work = rows * 9 * width * width * Lane::WIDTH * Lane::WIDTH;
-        let neighbours = &*neighbours;
-        grid.multiply(plan, &self.stack, work, sums, |_| {
-            (Left { data: neighbours, row: strip, strip: rows * strip, width: strip }, 0..rows)
-        });
-        let sums = &*sums;
-        plan::parts2((to, side * side * width), (grey, side * side), 0, |image, to, grey| {
-            plan.instructions.vectorized(
-                #[inline(always)]
-                || {
-                    for c in 0..width {
-                        let column = grid.column(c);
-                        for pixel in 0..side * side {
-                            to[pixel * width + c] = sums[column.at(0, image * side * side + pixel)];
-                        }
-                    }
-                    self.finish.apply(to, image, affine, grey);
-                },
-            );
-        });
+impl Form for Direct {
+    fn stack(&self) -> &Stack {
+        &self.stack
+    }
+
+    fn finish(&self) -> &Finish {
+        &self.finish
+    }
+
+    fn units(&self, _: usize) -> usize {
+        1
+    }
+
+    fn pixels(&self, side: usize) -> usize {
+        side * side
+    }
+
+    fn rows(&self, patch: &Patch) -> usize {
+        patch.images * patch.side * patch.side
+    }
+
+    fn prepared(&self, patch: &Patch) -> usize {
+        let lanes = 9 * patch.width;
+        lanes.next_multiple_of(sums::strip(lanes)) * self.rows(patch)
+    }
+
+    fn prepare(&self, _: Plan, patch: &Patch, _: usize, out: &mut [Lane]) {
+        gather(patch, sums::strip(9 * patch.width), out);
+    }
+
+    fn left<'a>(&self, patch: &Patch<'a>, prepared: &'a [Lane], _: usize) -> (Left<'a>, Range<usize>) {
+        let (strip, rows) = (sums::strip(9 * patch.width), self.rows(patch));
+        (Left { data: prepared, row: strip, strip: rows * strip, width: strip }, 0..rows)
+    }
+
+    #[inline(always)]
+    fn add_up(&self, patch: &Patch, sums: &Sums, lane: usize, out: &mut [Lane], stride: usize) {
+        for row in 0..self.rows(patch) {
+            out[row * stride] = sums.at(0, row, lane);
+        }
     }
 }
 

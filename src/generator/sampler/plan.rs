@@ -34,17 +34,25 @@ pub fn form(side: usize, channels: usize) -> Form {
     }
 }
 
-/// Bytes of weights up to which each block of rows may read them all again.
-const CACHED: usize = 1 << 20;
+/// Product rows below which a layer is not cut into blocks, each of which reads all weights again.
+const ROWS: usize = 96;
 
-/// Lanes of one block's intermediate results, about what a second-level cache holds.
-const BLOCK: usize = (1 << 20) / size_of::<Lane>();
+/// Bytes of rearranged input of one block, about what a second-level cache holds.
+const BLOCK: usize = 1 << 20;
 
-/// How many rows of `lanes` intermediate lanes each to take per block, or `None` to go through the layer step by step:
-/// then each step is spread over all threads, and weights are read once.
-pub fn block(rows: usize, lanes: usize, weights: usize) -> Option<usize> {
-    let spread = rayon::current_num_threads().max(2);
-    (weights <= CACHED && rows >= 8).then(|| (BLOCK / lanes).clamp(1, rows.div_ceil(spread)))
+/// Into blocks of how many units to cut a layer of `all` units, `units` to an image, that has `rows` product rows,
+/// `lanes` of rearranged input and `weights` bytes; `None` to give each thread panels of the whole layer instead.
+pub fn block(all: usize, units: usize, rows: usize, lanes: usize, weights: usize) -> Option<usize> {
+    let threads = rayon::current_num_threads().max(2);
+    if rows < ROWS || all < threads {
+        return None;
+    }
+    // The more weights a block reads, the more rows it should have for them.
+    let unit = lanes * size_of::<Lane>() / all;
+    let most = ((BLOCK + weights / 10) / unit).clamp(1, all.div_ceil(threads));
+    // Within an image, or whole images.
+    let within = || (1..=most).rev().find(|block| units.is_multiple_of(*block));
+    Some(if most >= units { most / units * units } else { within().unwrap_or(1) })
 }
 
 /// Multiply-adds below which a step stays on its thread: waking another costs more.
@@ -60,18 +68,22 @@ pub fn parts<T: Send>(data: &mut [T], size: usize, work: usize, f: impl Fn(usize
     }
 }
 
-/// As [`parts`], for two slices cut alike.
-pub fn parts2<T: Send, U: Send>(
-    (first, size): (&mut [T], usize),
-    (second, other): (&mut [U], usize),
+/// As [`parts`] for pixels, with the grey values of each part, `other` of them; 0 where the layer shows no image.
+pub fn blocks(
+    pixels: &mut [Lane],
+    size: usize,
+    grey: &mut [f32],
+    other: usize,
     work: usize,
-    f: impl Fn(usize, &mut [T], &mut [U]) + Sync,
+    f: impl Fn(usize, &mut [Lane], &mut [f32]) + Sync,
 ) {
-    if work > SMALL {
-        let parts = first.par_chunks_mut(size).zip(second.par_chunks_mut(other));
+    if other == 0 {
+        parts(pixels, size, work, |i, part| f(i, part, &mut []));
+    } else if work > SMALL {
+        let parts = pixels.par_chunks_mut(size).zip(grey.par_chunks_mut(other));
         parts.enumerate().for_each(|(i, (a, b))| f(i, a, b));
     } else {
-        let parts = first.chunks_mut(size).zip(second.chunks_mut(other));
+        let parts = pixels.chunks_mut(size).zip(grey.chunks_mut(other));
         parts.enumerate().for_each(|(i, (a, b))| f(i, a, b));
     }
 }

@@ -1,10 +1,9 @@
-//! The products of one layer: several left-hand sides with a stack of weights, and where each result lies.
+//! What the forms of a convolution share: kernels as read, patches of the input, and where products lie.
 
 use std::ops::Range;
 
-use super::plan::{self, Plan};
 use crate::compute::kernel::packed::{PANEL, STRIP};
-use crate::compute::kernel::{Lane, Left, Stack};
+use crate::compute::kernel::{Lane, Stack};
 
 /// Lanes of a strip for a left-hand side of `width` lanes.
 pub fn strip(width: usize) -> usize {
@@ -18,66 +17,33 @@ pub fn kernel((weights, scale): (&[f32], f32), input: usize, i: usize, o: usize)
     std::array::from_fn(|y| std::array::from_fn(|x| tap(y * 3 + x)))
 }
 
-/// Where the results of a stack lie: `[matrix, panel, row, lane of the panel]`, with room for `rows` rows of each.
+/// The products of one panel: `[matrix, row, lane of the panel]`.
 #[derive(Debug, Clone, Copy)]
-pub struct Grid {
-    panels: usize,
-    columns: usize,
-    rows: usize,
+pub struct Sums<'a> {
+    /// The numbers.
+    pub data: &'a [Lane],
+    /// Lanes from one matrix to the next, see [`Sums::matrix`].
+    pub matrix: usize,
+    /// Lanes from one row to the next.
+    pub row: usize,
 }
 
-impl Grid {
-    /// A grid for results of `stack` with at most `rows` rows.
-    pub fn new(stack: &Stack, rows: usize) -> Self {
-        Self { panels: stack.panels(), columns: stack.columns(), rows }
+impl Sums<'_> {
+    /// Lanes from one matrix to the next for products of `rows` rows. Odd, so that the same row of all matrices does not
+    /// fall into one set of the cache.
+    pub fn matrix(rows: usize) -> usize {
+        rows * PANEL + 1
     }
 
-    /// Lanes of a whole grid of `count` matrices.
-    pub fn lanes(&self, count: usize) -> usize {
-        count * self.panels * self.rows * PANEL
+    /// Lanes of the products of one panel.
+    pub fn lanes(stack: &Stack, rows: usize) -> usize {
+        stack.count() * Self::matrix(rows)
     }
 
-    /// Where column lane `column` of matrix 0, row 0 lies, and the lanes from there to the next row and matrix.
+    /// One lane of a row of a matrix.
     #[inline(always)]
-    pub fn column(&self, column: usize) -> Column {
-        let panel = column / PANEL;
-        Column {
-            first: panel * self.rows * PANEL + column % PANEL,
-            row: PANEL.min(self.columns - panel * PANEL),
-            matrix: self.panels * self.rows * PANEL,
-        }
-    }
-
-    /// Computes matrix by matrix and panel by panel; `left(which)` gives the left-hand side and its rows.
-    pub fn multiply<'a>(
-        &self,
-        plan: Plan,
-        stack: &Stack,
-        work: usize,
-        sums: &mut [Lane],
-        left: impl Fn(usize) -> (Left<'a>, Range<usize>) + Sync,
-    ) {
-        plan::parts(sums, self.rows * PANEL, work, |index, sums| {
-            let (which, panel) = (index / self.panels, index % self.panels);
-            let (left, rows) = left(which);
-            stack.multiply(plan.instructions, which, panel, &left, rows, sums);
-        });
-    }
-}
-
-/// One column lane of a [`Grid`].
-#[derive(Debug, Clone, Copy)]
-pub struct Column {
-    first: usize,
-    row: usize,
-    matrix: usize,
-}
-
-impl Column {
-    /// The place of a row of a matrix.
-    #[inline(always)]
-    pub fn at(&self, matrix: usize, row: usize) -> usize {
-        self.first + matrix * self.matrix + row * self.row
+    pub fn at(&self, matrix: usize, row: usize, lane: usize) -> Lane {
+        self.data[matrix * self.matrix + row * self.row + lane]
     }
 }
 

@@ -5,10 +5,12 @@
 //! image, its horizontal, vertical and mixed differences meet 1 + 2 + 2 + 4 weight matrices. Zeros outside the image
 //! come out right by themselves.
 
-use super::arena::{self, Arena};
-use super::finish::{Affine, Finish};
+use std::ops::Range;
+
+use super::finish::Finish;
+use super::layer::Form;
 use super::plan::{self, Plan};
-use super::sums::{self, Grid, Patch};
+use super::sums::{self, Patch, Sums};
 use crate::compute::kernel::{Lane, Left, Stack};
 
 /// The layer with its combined, packed weights.
@@ -27,6 +29,10 @@ struct Shape {
 }
 
 impl Shape {
+    fn of(patch: &Patch) -> Self {
+        Self { images: patch.images, rows: patch.rows, side: patch.side }
+    }
+
     /// Horizontal differences, column by column: `[images, side + 1, rows]`.
     fn across(&self) -> usize {
         self.images * (self.side + 1) * self.rows
@@ -60,71 +66,42 @@ impl Upsample {
         Self { stack, finish }
     }
 
-    /// From `[N, side, side, input]` to `[N, 2 side, 2 side, out]`.
-    pub fn compute(
-        &self,
-        plan: Plan,
-        arena: &Arena,
-        big: &mut Vec<Lane>,
-        from: &[Lane],
-        to: &mut [Lane],
-        n: usize,
-        side: usize,
-        affine: Affine,
-    ) {
-        let (input, width) = (self.stack.rows(), self.finish.width());
-        let work = n * side * side * 9 * input * width * Lane::WIDTH * Lane::WIDTH;
-        let line = 4 * side * width;
-        let Some(block) = plan::block(side, side * (3 * input + 9 * width), self.stack.bytes()) else {
-            let shape = Shape { images: n, rows: side, side };
-            let whole =
-                Patch { pixels: &from[..n * side * side * input], images: n, side, width: input, top: 0, rows: side };
-            let sums = self.products(plan, &whole, shape, work, arena::room(big, self.lanes(shape)));
-            plan::parts(to, line, work, |row, to| {
-                self.row(plan, sums, shape, row / side, row % side, row / side, affine, to);
-            });
-            return;
-        };
-        plan::parts(to, side * line, work, |image, to| {
-            plan::parts(to, block * line, work, |part, to| {
-                let rows = block.min(side - part * block);
-                let shape = Shape { images: 1, rows, side };
-                let pixels = &from[image * side * side * input..][..side * side * input];
-                let patch = Patch { pixels, images: 1, side, width: input, top: part * block, rows };
-                arena.with_scratch(self.lanes(shape), |scratch| {
-                    let sums = self.products(plan, &patch, shape, 0, scratch);
-                    for (row, to) in to.chunks_exact_mut(line).enumerate() {
-                        self.row(plan, sums, shape, 0, row, image, affine, to);
-                    }
-                });
-            });
-        });
-    }
-
     /// Lanes of input strips, counted with the padding of the last.
     fn strips(&self) -> usize {
         self.stack.rows().next_multiple_of(sums::strip(self.stack.rows()))
     }
+}
 
-    /// Lanes of all intermediate results.
-    fn lanes(&self, shape: Shape) -> usize {
-        let differences = shape.across() + shape.down() + shape.mixed();
-        self.strips() * differences + Grid::new(&self.stack, shape.mixed()).lanes(9)
+impl Form for Upsample {
+    fn stack(&self) -> &Stack {
+        &self.stack
     }
 
-    /// Takes the differences and multiplies them with all nine matrices.
-    fn products<'a>(
-        &self,
-        plan: Plan,
-        patch: &Patch,
-        shape: Shape,
-        work: usize,
-        scratch: &'a mut [Lane],
-    ) -> &'a [Lane] {
-        let (strips, strip) = (self.strips(), sums::strip(self.stack.rows()));
-        let (across, scratch) = scratch.split_at_mut(strips * shape.across());
-        let (down, scratch) = scratch.split_at_mut(strips * shape.down());
-        let (mixed, sums) = scratch.split_at_mut(strips * shape.mixed());
+    fn finish(&self) -> &Finish {
+        &self.finish
+    }
+
+    fn units(&self, side: usize) -> usize {
+        side
+    }
+
+    fn pixels(&self, side: usize) -> usize {
+        4 * side
+    }
+
+    fn rows(&self, patch: &Patch) -> usize {
+        Shape::of(patch).mixed()
+    }
+
+    fn prepared(&self, patch: &Patch) -> usize {
+        let shape = Shape::of(patch);
+        self.strips() * (shape.across() + shape.down() + shape.mixed())
+    }
+
+    fn prepare(&self, plan: Plan, patch: &Patch, work: usize, out: &mut [Lane]) {
+        let (shape, strips, strip) = (Shape::of(patch), self.strips(), sums::strip(self.stack.rows()));
+        let (across, out) = out.split_at_mut(strips * shape.across());
+        let (down, mixed) = out.split_at_mut(strips * shape.down());
         let differences = |out: &mut [Lane], count: usize, which: Difference| {
             plan::parts(out, count * strip, work, |index, out| {
                 plan.instructions.vectorized(
@@ -136,69 +113,53 @@ impl Upsample {
         differences(across, shape.across(), Difference::Across);
         differences(down, shape.down(), Difference::Down);
         differences(mixed, shape.mixed(), Difference::Mixed);
-        let (across, down, mixed) = (&*across, &*down, &*mixed);
-        let image =
-            Left { data: &patch.pixels[patch.top * shape.side * patch.width..], row: patch.width, strip, width: strip };
-        let left = |data, count| Left { data, row: strip, strip: count * strip, width: strip };
-        let grid = Grid::new(&self.stack, shape.mixed());
-        grid.multiply(plan, &self.stack, work, sums, |which| {
-            // Where a product takes the difference before a pixel it starts at the first, where it takes the one behind
-            // at the second; so the same row of each result belongs to the same pixel.
-            let shifted =
-                |data, count: usize, most: usize, shift: usize| (left(data, count), shift..count - most + shift);
-            match which {
-                0 => (image, 0..shape.images * shape.rows * shape.side),
-                1 | 2 => shifted(across, shape.across(), shape.rows, (which - 1) * shape.rows),
-                3 | 4 => shifted(down, shape.down(), shape.side, (which - 3) * shape.side),
-                _ => {
-                    let (x, y) = ((which - 5) % 2, (which - 5) / 2);
-                    shifted(mixed, shape.mixed(), shape.side + 2, y * (shape.side + 1) + x)
-                }
-            }
-        });
-        sums
     }
 
-    /// Adds up the two rows of pixels that come from row `row` of image `inner` of the patch, and finishes them.
-    fn row(
-        &self,
-        plan: Plan,
-        sums: &[Lane],
-        shape: Shape,
-        inner: usize,
-        row: usize,
-        image: usize,
-        affine: Affine,
-        to: &mut [Lane],
-    ) {
-        let width = self.finish.width();
-        let Shape { rows, side, .. } = shape;
-        let grid = Grid::new(&self.stack, shape.mixed());
-        plan.instructions.vectorized(
-            #[inline(always)]
-            || {
-                let (upper, lower) = to.split_at_mut(2 * side * width);
-                for x in 0..side {
-                    let plain = (inner * rows + row) * side + x;
-                    let across = (inner * (side + 1) + x) * rows + row;
-                    let down = (inner * (rows + 1) + row) * side + x;
-                    let mixed = (inner * (rows + 1) + row) * (side + 1) + x;
-                    for c in 0..width {
-                        let column = grid.column(c);
-                        let sum = |which: usize, row: usize| sums[column.at(which, row)];
-                        let all = sum(0, plain);
-                        let (left, right) = (sum(1, across), sum(2, across));
-                        let (top, bottom) = (all + sum(3, down), all + sum(4, down));
-                        let pixel = 2 * x * width + c;
-                        upper[pixel] = top + left + sum(5, mixed);
-                        upper[pixel + width] = top + right + sum(6, mixed);
-                        lower[pixel] = bottom + left + sum(7, mixed);
-                        lower[pixel + width] = bottom + right + sum(8, mixed);
-                    }
-                }
-                self.finish.apply(to, image, affine, &mut []);
-            },
-        );
+    fn left<'a>(&self, patch: &Patch<'a>, prepared: &'a [Lane], which: usize) -> (Left<'a>, Range<usize>) {
+        let (shape, strips, strip) = (Shape::of(patch), self.strips(), sums::strip(self.stack.rows()));
+        let (across, rest) = prepared.split_at(strips * shape.across());
+        let (down, mixed) = rest.split_at(strips * shape.down());
+        // Where a product takes the difference before a pixel it starts at the first, where it takes the one behind at
+        // the second; so the same row of each result belongs to the same pixel.
+        let shifted = |data, count: usize, most: usize, shift: usize| {
+            (Left { data, row: strip, strip: count * strip, width: strip }, shift..count - most + shift)
+        };
+        match which {
+            0 => {
+                let data = &patch.pixels[patch.top * shape.side * patch.width..];
+                (Left { data, row: patch.width, strip, width: strip }, 0..shape.images * shape.rows * shape.side)
+            }
+            1 | 2 => shifted(across, shape.across(), shape.rows, (which - 1) * shape.rows),
+            3 | 4 => shifted(down, shape.down(), shape.side, (which - 3) * shape.side),
+            _ => {
+                let (x, y) = ((which - 5) % 2, (which - 5) / 2);
+                shifted(mixed, shape.mixed(), shape.side + 2, y * (shape.side + 1) + x)
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn add_up(&self, patch: &Patch, sums: &Sums, lane: usize, out: &mut [Lane], stride: usize) {
+        let Shape { images, rows, side } = Shape::of(patch);
+        let line = 2 * side * stride;
+        for unit in 0..images * rows {
+            let (image, row) = (unit / rows, unit % rows);
+            let (upper, lower) = out[2 * unit * line..].split_at_mut(line);
+            for x in 0..side {
+                let sum = |which: usize, row: usize| sums.at(which, row, lane);
+                let across = (image * (side + 1) + x) * rows + row;
+                let down = (image * (rows + 1) + row) * side + x;
+                let mixed = (image * (rows + 1) + row) * (side + 1) + x;
+                let all = sum(0, unit * side + x);
+                let (left, right) = (sum(1, across), sum(2, across));
+                let (top, bottom) = (all + sum(3, down), all + sum(4, down));
+                let pixel = 2 * x * stride;
+                upper[pixel] = top + left + sum(5, mixed);
+                upper[pixel + stride] = top + right + sum(6, mixed);
+                lower[pixel] = bottom + left + sum(7, mixed);
+                lower[pixel + stride] = bottom + right + sum(8, mixed);
+            }
+        }
     }
 }
 

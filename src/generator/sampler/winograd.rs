@@ -4,10 +4,12 @@
 //! independent products. F = 2 uses the points 0, ±1, ∞, F = 4 also ±2. Source: Lavin and Gray, "Fast algorithms for
 //! convolutional neural networks", 2015, §4.
 
-use super::arena::{self, Arena};
-use super::finish::{Affine, Finish};
+use std::ops::Range;
+
+use super::finish::Finish;
+use super::layer::Form;
 use super::plan::{self, Plan};
-use super::sums::{self, Grid, Patch};
+use super::sums::{self, Patch, Sums};
 use crate::compute::kernel::{Lane, Left, Stack};
 
 /// The convolution with its transformed, packed weights.
@@ -32,127 +34,81 @@ impl<const F: usize, const T: usize> Winograd<F, T> {
         });
         Self { stack, finish }
     }
+}
 
-    /// From `[N, side, side, channels]` to the same; `grey` takes the image where the layer shows one.
-    pub fn compute(
-        &self,
-        plan: Plan,
-        arena: &Arena,
-        big: &mut Vec<Lane>,
-        from: &[Lane],
-        to: &mut [Lane],
-        grey: &mut [f32],
-        n: usize,
-        side: usize,
-        affine: Affine,
-    ) {
-        let (width, tiles) = (self.finish.width(), side / F);
-        let work = n * tiles * tiles * T * T * width * width * Lane::WIDTH * Lane::WIDTH;
-        let whole = Patch { pixels: from, images: n, side, width, top: 0, rows: tiles };
-        let (line, lanes) = (F * side * width, F * side);
-        let Some(block) = plan::block(tiles, tiles * T * T * width * 2, self.stack.bytes()) else {
-            let (strips, sums) = self.room(arena::room(big, self.lanes(n * tiles * tiles)), n * tiles * tiles);
-            self.products(plan, &whole, work, strips, sums);
-            let sums = &*sums;
-            plan::parts2((to, line), (grey, lanes), work, |row, to, grey| {
-                self.row(plan, sums, n * tiles * tiles, row * tiles, row / tiles, affine, to, grey);
-            });
-            return;
-        };
-        // Blocks of rows of tiles, none of which reaches from one image into the next.
-        plan::parts2((to, tiles * line), (grey, tiles * lanes), work, |image, to, grey| {
-            plan::parts2((to, block * line), (grey, block * lanes), work, |part, to, grey| {
-                let rows = block.min(tiles - part * block);
-                let pixels = &from[image * side * side * width..][..side * side * width];
-                let patch = Patch { pixels, images: 1, side, width, top: part * block, rows };
-                arena.with_scratch(self.lanes(rows * tiles), |scratch| {
-                    let (strips, sums) = self.room(scratch, rows * tiles);
-                    self.products(plan, &patch, 0, strips, sums);
-                    let parts = to.chunks_exact_mut(line).zip(grey.chunks_exact_mut(lanes));
-                    for (row, (to, grey)) in parts.enumerate() {
-                        self.row(plan, sums, rows * tiles, row * tiles, image, affine, to, grey);
-                    }
-                });
-            });
-        });
+/// Lanes from one matrix to the next within a strip of `count` tiles. Odd, so that the numbers of one tile do not all
+/// fall into one set of the cache.
+fn matrix(count: usize, strip: usize) -> usize {
+    count * strip | 1
+}
+
+impl<const F: usize, const T: usize> Form for Winograd<F, T> {
+    fn stack(&self) -> &Stack {
+        &self.stack
     }
 
-    /// Lanes of the transformed input of `count` tiles.
-    fn transformed(&self, count: usize) -> usize {
-        let width = self.finish.width();
-        width.next_multiple_of(sums::strip(width)) * T * T * count
+    fn finish(&self) -> &Finish {
+        &self.finish
     }
 
-    /// Lanes of all intermediate results of `count` tiles.
-    fn lanes(&self, count: usize) -> usize {
-        self.transformed(count) + Grid::new(&self.stack, count).lanes(T * T)
+    fn units(&self, side: usize) -> usize {
+        side / F
     }
 
-    fn room<'a>(&self, scratch: &'a mut [Lane], count: usize) -> (&'a mut [Lane], &'a mut [Lane]) {
-        scratch.split_at_mut(self.transformed(count))
+    fn pixels(&self, side: usize) -> usize {
+        F * side
     }
 
-    /// Transforms the patch and multiplies it with all T² matrices.
-    fn products(&self, plan: Plan, patch: &Patch, work: usize, strips: &mut [Lane], sums: &mut [Lane]) {
+    fn rows(&self, patch: &Patch) -> usize {
+        patch.images * patch.rows * (patch.side / F)
+    }
+
+    fn prepared(&self, patch: &Patch) -> usize {
         let strip = sums::strip(patch.width);
-        let count = patch.images * patch.rows * (patch.side / F);
-        plan::parts(strips, T * T * count * strip, work, |index, out| {
+        patch.width.div_ceil(strip) * T * T * matrix(self.rows(patch), strip)
+    }
+
+    fn prepare(&self, plan: Plan, patch: &Patch, work: usize, out: &mut [Lane]) {
+        let strip = sums::strip(patch.width);
+        plan::parts(out, T * T * matrix(self.rows(patch), strip), work, |index, out| {
             plan.instructions.vectorized(
                 #[inline(always)]
                 || transform_input::<F, T>(patch, index, strip, out),
             );
         });
-        let strips = &*strips;
-        Grid::new(&self.stack, count).multiply(plan, &self.stack, work, sums, |which| {
-            let data = &strips[which * count * strip..];
-            (Left { data, row: strip, strip: T * T * count * strip, width: strip }, 0..count)
-        });
     }
 
-    /// Transforms one row of tiles back into F rows of pixels, and finishes them.
-    fn row(
-        &self,
-        plan: Plan,
-        sums: &[Lane],
-        count: usize,
-        first: usize,
-        image: usize,
-        affine: Affine,
-        to: &mut [Lane],
-        grey: &mut [f32],
-    ) {
-        let width = self.finish.width();
-        let side = to.len() / (F * width);
-        let grid = Grid::new(&self.stack, count);
-        plan.instructions.vectorized(
-            #[inline(always)]
-            || {
-                for tile in 0..side / F {
-                    for c in 0..width {
-                        let column = grid.column(c);
-                        let mut rows = [[Lane::ZERO; F]; T];
-                        for (y, row) in rows.iter_mut().enumerate() {
-                            let mut line = [Lane::ZERO; T];
-                            for (x, value) in line.iter_mut().enumerate() {
-                                *value = sums[column.at(y * T + x, first + tile)];
-                            }
-                            *row = transform_output(line);
-                        }
-                        for x in 0..F {
-                            let mut line = [Lane::ZERO; T];
-                            for (value, row) in line.iter_mut().zip(&rows) {
-                                *value = row[x];
-                            }
-                            let pixels: [Lane; F] = transform_output(line);
-                            for (y, &pixel) in pixels.iter().enumerate() {
-                                to[(y * side + tile * F + x) * width + c] = pixel;
-                            }
-                        }
+    fn left<'a>(&self, patch: &Patch<'a>, prepared: &'a [Lane], which: usize) -> (Left<'a>, Range<usize>) {
+        let (strip, rows) = (sums::strip(patch.width), self.rows(patch));
+        let matrix = matrix(rows, strip);
+        (Left { data: &prepared[which * matrix..], row: strip, strip: T * T * matrix, width: strip }, 0..rows)
+    }
+
+    #[inline(always)]
+    fn add_up(&self, patch: &Patch, sums: &Sums, lane: usize, out: &mut [Lane], stride: usize) {
+        let (side, tiles) = (patch.side, patch.side / F);
+        for unit in 0..patch.images * patch.rows {
+            for tile in 0..tiles {
+                let mut rows = [[Lane::ZERO; F]; T];
+                for (y, row) in rows.iter_mut().enumerate() {
+                    let mut line = [Lane::ZERO; T];
+                    for (x, value) in line.iter_mut().enumerate() {
+                        *value = sums.at(y * T + x, unit * tiles + tile, lane);
+                    }
+                    *row = transform_output(line);
+                }
+                for x in 0..F {
+                    let mut line = [Lane::ZERO; T];
+                    for (value, row) in line.iter_mut().zip(&rows) {
+                        *value = row[x];
+                    }
+                    let pixels: [Lane; F] = transform_output(line);
+                    for (y, &pixel) in pixels.iter().enumerate() {
+                        out[((unit * F + y) * side + tile * F + x) * stride] = pixel;
                     }
                 }
-                self.finish.apply(to, image, affine, grey);
-            },
-        );
+            }
+        }
     }
 }
 
@@ -161,6 +117,7 @@ impl<const F: usize, const T: usize> Winograd<F, T> {
 fn transform_input<const F: usize, const T: usize>(patch: &Patch, index: usize, strip: usize, out: &mut [Lane]) {
     let (tiles, lanes) = (patch.side / F, patch.strip(index));
     let count = patch.images * patch.rows * tiles;
+    let matrix = matrix(count, strip);
     for tile in 0..count {
         let (row, x) = (tile / tiles, tile % tiles);
         let (image, y) = (row / patch.rows, patch.top + row % patch.rows);
@@ -186,7 +143,7 @@ fn transform_input<const F: usize, const T: usize>(patch: &Patch, index: usize, 
                     *value = row[x];
                 }
                 for (y, value) in transform_line(line).into_iter().enumerate() {
-                    out[((y * T + x) * count + tile) * strip + c] = value;
+                    out[(y * T + x) * matrix + tile * strip + c] = value;
                 }
             }
         }

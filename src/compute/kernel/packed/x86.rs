@@ -1,7 +1,7 @@
 //! The inner loop with AVX-512 and with AVX2: a block of rows by one panel stays in registers for a whole strip.
 
 use std::arch::x86_64::{
-    __m256, __m512, _mm256_fmadd_ps, _mm256_load_ps, _mm256_set1_ps, _mm256_setzero_ps, _mm256_store_ps,
+    _MM_HINT_T0, __m256, __m512, _mm_prefetch, _mm256_fmadd_ps, _mm256_load_ps, _mm256_set1_ps, _mm256_setzero_ps, _mm256_store_ps,
     _mm512_fmadd_ps, _mm512_load_ps, _mm512_set1_ps, _mm512_setzero_ps, _mm512_store_ps,
 };
 
@@ -77,6 +77,7 @@ unsafe fn avx512<const R: usize, const W: usize>(tile: Tile, a: &[Lane], b: &[La
     let (a, out) = (a.as_ptr().cast::<f32>(), out.as_mut_ptr().cast::<f32>());
     let mut b = b.as_ptr().cast::<f32>();
     let row = tile.row * Lane::WIDTH;
+    let ahead = tile.inner * Lane::WIDTH * W * Lane::WIDTH;
     if tile.add {
         for (r, sums) in sums.iter_mut().enumerate() {
             for (w, sum) in sums.iter_mut().enumerate() {
@@ -90,6 +91,10 @@ unsafe fn avx512<const R: usize, const W: usize>(tile: Tile, a: &[Lane], b: &[La
         for (w, weight) in weights.iter_mut().enumerate() {
             // SAFETY: `b` stands at row k of inner * 16 rows of W lanes, which are aligned to 64 bytes.
             *weight = unsafe { _mm512_load_ps(b.add(w * Lane::WIDTH)) };
+        }
+        // The weights that follow are wanted next; the address is only a hint and may lie outside.
+        for w in 0..W {
+            _mm_prefetch::<_MM_HINT_T0>(b.wrapping_add(ahead + w * Lane::WIDTH).cast());
         }
         // SAFETY: k + 1 rows at most are passed, so `b` ends at most one past its slice.
         b = unsafe { b.add(W * Lane::WIDTH) };
