@@ -80,7 +80,7 @@ impl Encoder {
 
     /// Feature vectors `[n, dim]`, row-major, as they leave the pooling (not normalised).
     ///
-    /// Each image is computed on one thread, so that its features have the same bits alone and in company.
+    /// An image's features have the same bits alone and in company. A few images share all threads, of many each has one.
     ///
     /// # Errors
     /// [`MeaningError`] when an image holds other values than the encoder was trained on.
@@ -88,9 +88,10 @@ impl Encoder {
         let dim = self.dim();
         let mut features = vec![0.0; images.len() * dim];
         let input = &self.inner.card.input;
+        let parallel = images.len() < rayon::current_num_threads();
         features.par_chunks_mut(dim).zip(images).try_for_each_init(Workspace::default, |workspace, (out, image)| {
             let pixels = prepare(image, input)?;
-            self.inner.network.features(&pixels, input.side, workspace, out);
+            self.inner.network.features(&pixels, input.side, workspace, out, parallel);
             Ok(())
         })?;
         Ok(features)

@@ -4,7 +4,7 @@
 //! held-out patients' films that lie as near to the train fold or nearer.
 
 mod cache;
-mod search;
+pub mod search;
 #[cfg(test)]
 pub(crate) mod testing;
 
@@ -12,6 +12,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 
 use crate::cohort::{Fold, Pack};
+use crate::compute::kernel::coarse::Table;
 use crate::encoder::{Encoder, MeaningError};
 use crate::progress::{Cancelled, Progress};
 use crate::radiograph::Radiograph;
@@ -68,6 +69,7 @@ pub struct Neighbour {
 #[derive(Debug)]
 pub struct Index {
     rows: Rows,
+    coarse: Option<Table>,
     dim: usize,
     films: Vec<u32>,
     keys: Vec<u32>,
@@ -110,7 +112,8 @@ impl Index {
         let patients: Vec<u32> = films.iter().map(|&film| pack.patient_key(film as usize)).collect();
         let (keys, slots) = dense(&patients);
         let (cohort, encoder_id) = (header.identity.clone(), encoder.id().to_owned());
-        Ok(Self { rows, dim: encoder.dim(), films, keys, slots, cohort, encoder: encoder_id })
+        let coarse = search::first_look(rows.train(), encoder.dim());
+        Ok(Self { rows, coarse, dim: encoder.dim(), films, keys, slots, cohort, encoder: encoder_id })
     }
 
     /// The `k` patients nearest to a feature vector, each by its nearest film, nearest first; ties by film number.
@@ -164,7 +167,8 @@ impl Index {
     }
 
     fn gallery(&self) -> Gallery<'_> {
-        Gallery { rows: self.rows.train(), dim: self.dim, slots: &self.slots, patients: self.keys.len() }
+        let (rows, coarse) = (self.rows.train(), self.coarse.as_ref());
+        Gallery { rows, dim: self.dim, slots: &self.slots, patients: self.keys.len(), coarse }
     }
 
     fn finish(&self, hits: &[search::Hit]) -> Vec<Neighbour> {
@@ -235,7 +239,7 @@ fn build(
     progress.set_total((films.len() + 2 * held_out.len()) as u64);
     let train = encode(pack, encoder, films, progress)?;
     let others = encode(pack, encoder, held_out, progress)?;
-    let gallery = Gallery { rows: &train, dim: encoder.dim(), slots: &[], patients: 0 };
+    let gallery = Gallery { rows: &train, dim: encoder.dim(), slots: &[], patients: 0, coarse: None };
     let mut distances = Vec::with_capacity(held_out.len());
     let stride = search::stride(encoder.dim());
     for queries in others.chunks(BATCH * stride) {

@@ -1,38 +1,48 @@
-//! `negatoscope bench`: how fast this machine samples while the latent pad is dragged, and how fast neighbours follow.
+//! `negatoscope bench`: what this machine does in what time.
 //!
-//! The window's own division of work is repeated without the window: one thread renders as fast as the hand could move,
-//! another takes the newest sample, encodes it and searches the cohort.
+//! Without a model it goes through the works of `docs/performance.md`, a row of figures for each, so that other engines
+//! can be measured beside it on the same weights. With a model it drags that model's latent pad ([`drag`]).
+
+mod data;
+mod drag;
+mod meter;
+mod networks;
+mod search;
+mod training;
+mod weights;
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Condvar, Mutex};
-use std::time::{Duration, Instant};
 
-use anyhow::Context;
-use clap::Args;
-use serde::Serialize;
+use clap::{Args, ValueEnum};
 
-use crate::cohort::Pack;
-use crate::encoder::{self, Encoder};
-use crate::generator::{Generator, Recipe, library};
-use crate::neighbour::Index;
-use crate::progress::Progress;
-use crate::radiograph::Radiograph;
 use crate::store;
+use meter::{Meter, Row};
 
 /// Words of the verb.
 #[derive(Debug, Args)]
 pub struct BenchArgs {
-    /// Models to measure; all shipped ones if none is named.
+    /// Drag the latent pad of this model instead.
     #[arg(long = "model")]
     models: Vec<String>,
-    /// Pack to search; without one only sampling is measured.
+    /// Pack to search while dragging; without one only sampling is measured.
     #[arg(long)]
     cohort: Option<PathBuf>,
     /// How long to drag.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=600))]
     seconds: u64,
-    /// Also write the figures to this file, in JSON.
+    /// Works to measure; all if none is named.
+    #[arg(long, value_enum)]
+    only: Vec<Work>,
+    /// Sides in pixels to measure the GANs at.
+    #[arg(long, value_delimiter = ',', default_value = "32,64,128,256")]
+    sides: Vec<usize>,
+    /// A tenth of the time and of the data: for a look, not for a table.
+    #[arg(long)]
+    quick: bool,
+    /// Write weights, inputs and outputs of what is measured into this folder, for other engines to repeat.
+    #[arg(long)]
+    weights: Option<PathBuf>,
+    /// Also write the figures to this file, a line of JSON for each row.
     #[arg(long)]
     out: Option<PathBuf>,
     /// Answer in JSON.
@@ -40,130 +50,61 @@ pub struct BenchArgs {
     json: bool,
 }
 
-/// What one drag came to.
-#[derive(Debug, Serialize)]
-struct Figures {
-    model: String,
-    resolution: usize,
-    samples_per_second: f64,
-    /// Milliseconds from recipe to pixels.
-    render_median_ms: f64,
-    render_p95_ms: f64,
-    neighbours_per_second: Option<f64>,
-    films_searched: Option<usize>,
+/// What can be measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Work {
+    /// Multiply-adds of one thread out of registers: the rate that nothing exceeds.
+    Peak,
+    /// Both GANs forward at the papers' width.
+    Sampler,
+    /// The shipped models forward, one sample.
+    Models,
+    /// `DenseNet` features.
+    Encoder,
+    /// Exact cosine neighbours.
+    Search,
+    /// A step of WGAN-GP training at the papers' width.
+    Training,
+    /// Phantoms drawn, and trees of PNG and DICOM files imported.
+    Import,
+    /// A large pack opened, and a first sample from a fresh process.
+    Start,
 }
 
-/// Drags each model's latent pad for a while and prints what was reached.
+/// Measures what was asked for and prints it.
 pub fn run(args: &BenchArgs) -> anyhow::Result<()> {
-    let paths = if args.models.is_empty() {
-        library::shipped().into_iter().map(|entry| entry.path).collect()
-    } else {
-        args.models.iter().map(|name| Ok(library::find(name)?)).collect::<anyhow::Result<Vec<_>>>()?
-    };
-    anyhow::ensure!(!paths.is_empty(), "there is no model to measure (\"negatoscope models\" lists them)");
-    let pack = args.cohort.as_deref().map(Pack::open).transpose()?;
-    let search = match &pack {
-        Some(pack) => {
-            let encoder = encoder::library::for_cohort(&pack.header().identity, Some(pack.folder()));
-            let encoder = encoder.context("no encoder trained on this cohort is at hand")?;
-            let index = Index::open_or_build(pack, &encoder, &Progress::new())?;
-            Some((encoder, index))
+    if !args.models.is_empty() || args.cohort.is_some() {
+        return drag::run(args);
+    }
+    if let Some(folder) = &args.weights {
+        std::fs::create_dir_all(folder)?;
+    }
+    let works = if args.only.is_empty() { Work::value_variants() } else { &args.only };
+    let mut rows: Vec<Row> = Vec::new();
+    for work in works {
+        let mut tell = |row: Row| {
+            if args.json {
+                println!("{}", row.json());
+            } else {
+                println!("{row}");
+            }
+            rows.push(row);
+        };
+        let (meter, weights) = (Meter::new(args.quick), args.weights.as_deref());
+        match work {
+            Work::Peak => tell(meter::peak()),
+            Work::Sampler => networks::sampler(meter, &args.sides, weights, &mut tell)?,
+            Work::Models => networks::models(meter, &mut tell)?,
+            Work::Encoder => networks::encoder(meter, weights, &mut tell)?,
+            Work::Search => search::search(meter, &mut tell),
+            Work::Training => training::training(meter, &args.sides, weights, &mut tell)?,
+            Work::Import => data::import(meter, weights, &mut tell)?,
+            Work::Start => data::start(meter, &mut tell)?,
         }
-        None => None,
-    };
-    let mut rows = Vec::new();
-    for path in paths {
-        let generator = Generator::load(&path)?;
-        rows.push(drag(&generator, search.as_ref(), Duration::from_secs(args.seconds))?);
     }
     if let Some(out) = &args.out {
-        store::write_atomic(out, serde_json::to_string_pretty(&rows)?.as_bytes())?;
-    }
-    if args.json {
-        println!("{}", serde_json::to_string_pretty(&rows)?);
-    } else {
-        for row in rows {
-            let neighbours = row.neighbours_per_second.map_or_else(String::new, |rate| {
-                format!(", neighbours {rate:.1}/s over {} films", row.films_searched.unwrap_or_default())
-            });
-            println!(
-                "{:<16} {:>4} px: {:.1} samples/s, median {:.1} ms, 95 % under {:.1} ms{neighbours}",
-                row.model, row.resolution, row.samples_per_second, row.render_median_ms, row.render_p95_ms,
-            );
-        }
+        let lines: String = rows.iter().map(|row| row.json() + "\n").collect();
+        store::write_atomic(out, lines.as_bytes())?;
     }
     Ok(())
-}
-
-/// A place for the newest sample only.
-#[derive(Default)]
-struct Newest {
-    sample: Mutex<Option<Radiograph>>,
-    arrived: Condvar,
-}
-
-fn drag(generator: &Generator, search: Option<&(Encoder, Index)>, length: Duration) -> anyhow::Result<Figures> {
-    let card = generator.card();
-    let recipe = Recipe::new(generator.id(), 1);
-    generator.render(&recipe)?;
-    let (newest, stop) = (Newest::default(), AtomicBool::new(false));
-    let (mut times, mut searches) = (Vec::new(), 0u64);
-    let begun = Instant::now();
-    std::thread::scope(|scope| -> anyhow::Result<()> {
-        let follower = search.map(|(encoder, index)| {
-            scope.spawn(|| -> anyhow::Result<u64> {
-                let mut found = 0;
-                while let Some(sample) = next(&newest, &stop) {
-                    let features = encoder.features(std::slice::from_ref(&sample))?;
-                    index.nearest(&features, 6);
-                    found += 1;
-                }
-                Ok(found)
-            })
-        });
-        while begun.elapsed() < length {
-            let angle = begun.elapsed().as_secs_f32();
-            let here = Recipe { plane: [angle.sin(), (0.7 * angle).cos()], ..recipe.clone() };
-            let start = Instant::now();
-            let sample = generator.render(&here)?;
-            times.push(start.elapsed().as_secs_f64() * 1e3);
-            if let Ok(mut place) = newest.sample.lock() {
-                *place = Some(sample);
-                newest.arrived.notify_one();
-            }
-        }
-        stop.store(true, Ordering::Relaxed);
-        newest.arrived.notify_one();
-        if let Some(follower) = follower {
-            searches = follower.join().map_err(|_| anyhow::anyhow!("the search thread broke"))??;
-        }
-        Ok(())
-    })?;
-    let seconds = begun.elapsed().as_secs_f64();
-    let samples_per_second = times.len() as f64 / seconds;
-    times.sort_by(f64::total_cmp);
-    let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize];
-    Ok(Figures {
-        model: card.name.clone(),
-        resolution: card.architecture.resolution,
-        samples_per_second,
-        render_median_ms: at(0.5),
-        render_p95_ms: at(0.95),
-        neighbours_per_second: search.map(|_| searches as f64 / seconds),
-        films_searched: search.map(|(_, index)| index.len()),
-    })
-}
-
-/// Waits for the newest sample; `None` once the drag is over.
-fn next(newest: &Newest, stop: &AtomicBool) -> Option<Radiograph> {
-    let mut place = newest.sample.lock().ok()?;
-    loop {
-        if stop.load(Ordering::Relaxed) {
-            return None;
-        }
-        if let Some(sample) = place.take() {
-            return Some(sample);
-        }
-        place = newest.arrived.wait_timeout(place, Duration::from_millis(100)).ok()?.0;
-    }
 }

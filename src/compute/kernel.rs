@@ -3,10 +3,12 @@
 //! In: plain slices, and the instructions that the processor was found to have. Out: plain slices. All `unsafe` code
 //! of the arithmetic is in this folder, each block with its proof.
 
+pub mod coarse;
 pub mod dot;
 pub mod instructions;
 pub mod lane;
 pub mod packed;
+pub mod peak;
 pub mod product;
 pub mod wide;
 

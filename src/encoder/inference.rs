@@ -4,13 +4,19 @@
 //! nothing. The second norm of a dense layer folds into its first convolution, the stem's norm into the stem; the other
 //! norms stand before a rectifier and are applied while the input of the next product is packed. And a transition
 //! averages 2×2 pixels before its 1×1 convolution instead of after: both are linear, and it is a quarter of the work.
+//! Small 3×3 convolutions need no patches: in a map with a border each of the nine taps is a product with shifted rows.
 
 use super::{DenseNetConfig, Stem, Tensors};
-use crate::compute::kernel::product::product;
+use std::cell::RefCell;
+
+use rayon::prelude::*;
+
+use crate::compute::kernel::Instructions;
+use crate::compute::kernel::product::Panels;
 use crate::compute::ops::NORM_EPSILON;
 
-/// Pixels whose 3×3 surroundings are laid out at a time, so that they stay in the cache.
-const TILE: usize = 256;
+/// Pixels that are multiplied at a time, so that what belongs to them stays in the cache.
+const TILE: usize = 192;
 
 /// `x * scale + shift` per channel: a batch norm with its running moments.
 struct Affine {
@@ -18,9 +24,9 @@ struct Affine {
     shift: Vec<f32>,
 }
 
-/// A matrix `[in, out]` and a bias, ready for [`product`].
+/// A matrix `[in, out]` and a bias.
 struct Linear {
-    weight: Vec<f32>,
+    weight: Panels,
     bias: Vec<f32>,
     out: usize,
 }
@@ -54,12 +60,27 @@ pub struct Workspace {
     maps: Vec<f32>,
     /// Feature maps of the next block.
     next: Vec<f32>,
-    /// Input of a product after norm and rectifier.
-    packed: Vec<f32>,
-    /// Output of a bottleneck.
+    /// Output of a bottleneck, with a border of one pixel.
     narrow: Vec<f32>,
-    /// Surroundings of one tile of pixels.
-    columns: Vec<f32>,
+}
+
+thread_local! {
+    /// Working memory of one thread for one tile.
+    static TILES: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Lends `n` numbers of this thread's working memory, their values left over from before.
+fn with_tile(n: usize, work: impl FnOnce(&mut [f32])) {
+    TILES.with_borrow_mut(|tile| work(room(tile, n)));
+}
+
+/// Calls `f(number, part)` for parts of `size` numbers, on all threads if `parallel`. The last part may be shorter.
+fn parts(data: &mut [f32], size: usize, parallel: bool, f: impl Fn(usize, &mut [f32]) + Sync) {
+    if parallel && data.len() > size {
+        data.par_chunks_mut(size).enumerate().for_each(|(i, part)| f(i, part));
+    } else {
+        data.chunks_mut(size).enumerate().for_each(|(i, part)| f(i, part));
+    }
 }
 
 /// The first `n` values of a buffer that grows when it must.
@@ -83,11 +104,16 @@ impl Affine {
     /// Writes the rectified norm of the first channels of each source row into the rows of `to`.
     fn rectify(&self, from: &[f32], stride: usize, to: &mut [f32]) {
         let width = self.scale.len();
-        for (from, to) in from.chunks(stride).zip(to.chunks_exact_mut(width)) {
-            for (((to, from), scale), shift) in to.iter_mut().zip(from).zip(&self.scale).zip(&self.shift) {
-                *to = (from * scale + shift).max(0.0);
-            }
-        }
+        Instructions::best().vectorized(
+            #[inline(always)]
+            || {
+                for (from, to) in from.chunks(stride).zip(to.chunks_exact_mut(width)) {
+                    for (((to, from), scale), shift) in to.iter_mut().zip(from).zip(&self.scale).zip(&self.shift) {
+                        *to = (from * scale + shift).max(0.0);
+                    }
+                }
+            },
+        );
     }
 }
 
@@ -107,16 +133,21 @@ impl Linear {
             }
         }
         let bias = norm.map_or_else(|| vec![0.0; out], |norm| norm.shift.clone());
-        Self { weight, bias, out }
+        Self { weight: Panels::new(taps * input, out, weight), bias, out }
     }
 
-    /// Adds the bias to each row and rectifies.
-    fn finish(&self, rows: &mut [f32], stride: usize) {
-        for row in rows.chunks_mut(stride) {
-            for (value, bias) in row.iter_mut().zip(&self.bias) {
-                *value = (*value + bias).max(0.0);
-            }
-        }
+    /// Writes rows with the bias added and rectified.
+    fn finish(&self, from: &[f32], to: &mut [f32]) {
+        Instructions::best().vectorized(
+            #[inline(always)]
+            || {
+                for (from, to) in from.chunks_exact(self.out).zip(to.chunks_exact_mut(self.out)) {
+                    for ((to, from), bias) in to.iter_mut().zip(from).zip(&self.bias) {
+                        *to = (from + bias).max(0.0);
+                    }
+                }
+            },
+        );
     }
 }
 
@@ -158,10 +189,18 @@ impl Network {
         }
     }
 
-    /// Pooled features of one image `[side, side, channels]` into `features`.
-    pub fn features(&self, image: &[f32], side: usize, workspace: &mut Workspace, features: &mut [f32]) {
+    /// Pooled features of one image `[side, side, channels]` into `features`; on all threads if `parallel`, with the same
+    /// bits.
+    pub fn features(
+        &self,
+        image: &[f32],
+        side: usize,
+        workspace: &mut Workspace,
+        features: &mut [f32],
+        parallel: bool,
+    ) {
         let first = self.config.init_features;
-        let mut side = self.stem(image, side, workspace);
+        let mut side = self.stem(image, side, workspace, parallel);
         for (b, block) in self.blocks.iter().enumerate() {
             let input = if b == 0 { first } else { self.blocks[b - 1].width / 2 };
             // Open the narrow maps of `next` into rows wide enough for the whole block.
@@ -171,19 +210,18 @@ impl Network {
                 row[..input].copy_from_slice(from);
             }
             for layer in &block.layers {
-                layer.extend(side, block.width, workspace);
+                layer.extend(side, block.width, workspace, parallel);
             }
             if let Some((norm, linear)) = &block.transition {
-                side = halve(norm, linear, side, block.width, workspace);
+                side = halve(norm, linear, side, block.width, workspace, parallel);
             }
         }
         let width = self.last.scale.len();
         let pixels = side * side;
         features.fill(0.0);
         for row in workspace.maps[..pixels * width].chunks_exact(width) {
-            for (((sum, value), scale), shift) in
-                features.iter_mut().zip(row).zip(&self.last.scale).zip(&self.last.shift)
-            {
+            let sums = features.iter_mut().zip(row).zip(&self.last.scale).zip(&self.last.shift);
+            for (((sum, value), scale), shift) in sums {
                 *sum += (value * scale + shift).max(0.0);
             }
         }
@@ -197,7 +235,7 @@ impl Network {
         let (dim, labels) = (self.last.scale.len(), self.classifier.out);
         let n = features.len() / dim;
         let mut logits = vec![0.0; n * labels];
-        product((n, labels, dim), features, dim, &self.classifier.weight, &mut logits, labels);
+        self.classifier.weight.multiply(n, 0..dim, features, dim, &mut logits, labels, false);
         for row in logits.chunks_exact_mut(labels) {
             for (value, bias) in row.iter_mut().zip(&self.classifier.bias) {
                 *value += bias;
@@ -207,21 +245,18 @@ impl Network {
     }
 
     /// First convolution, norm, rectifier and, in the wide stem, maximum; leaves maps in `next` and tells their side.
-    fn stem(&self, image: &[f32], side: usize, workspace: &mut Workspace) -> usize {
-        let Workspace { next, packed, columns, .. } = workspace;
+    fn stem(&self, image: &[f32], side: usize, workspace: &mut Workspace, parallel: bool) -> usize {
+        let Workspace { next, narrow, .. } = workspace;
         let (width, half) = (self.stem.out, side.div_ceil(2));
-        let mut first = |kernel: usize, to: &mut [f32]| {
-            convolve(image, side, self.config.channels, (kernel, 2), &self.stem, columns, to, width);
-            self.stem.finish(to, width);
-        };
         match self.config.stem {
             Stem::Light => {
-                first(3, room(next, half * half * width));
+                let to = room(next, half * half * width);
+                convolve(image, side, self.config.channels, 3, &self.stem, to, parallel);
                 half
             }
             Stem::Wide => {
-                let maps = room(packed, half * half * width);
-                first(7, maps);
+                let maps = room(narrow, half * half * width);
+                convolve(image, side, self.config.channels, 7, &self.stem, maps, parallel);
                 let quarter = half.div_ceil(2);
                 maximum(maps, half, width, room(next, quarter * quarter * width));
                 quarter
@@ -233,94 +268,133 @@ impl Network {
 /// 3×3 maximum of stride 2 over rectified maps. Those are never below zero, so zero may stand for the border.
 fn maximum(maps: &[f32], side: usize, width: usize, to: &mut [f32]) {
     let half = side.div_ceil(2);
-    to.fill(0.0);
-    for (at, pixel) in to.chunks_exact_mut(width).enumerate() {
-        let (y, x) = (at / half, at % half);
-        for j in (2 * y).saturating_sub(1)..side.min(2 * y + 2) {
-            for i in (2 * x).saturating_sub(1)..side.min(2 * x + 2) {
-                for (value, from) in pixel.iter_mut().zip(&maps[(j * side + i) * width..]) {
-                    *value = value.max(*from);
+    Instructions::best().vectorized(
+        #[inline(always)]
+        || {
+            to.fill(0.0);
+            for (at, pixel) in to.chunks_exact_mut(width).enumerate() {
+                let (y, x) = (at / half, at % half);
+                for j in (2 * y).saturating_sub(1)..side.min(2 * y + 2) {
+                    for i in (2 * x).saturating_sub(1)..side.min(2 * x + 2) {
+                        for (value, from) in pixel.iter_mut().zip(&maps[(j * side + i) * width..]) {
+                            *value = value.max(*from);
+                        }
+                    }
                 }
             }
-        }
-    }
+        },
+    );
 }
 
 impl DenseLayer {
     /// Computes this layer's feature maps from all before it and writes them behind those.
-    fn extend(&self, side: usize, stride: usize, workspace: &mut Workspace) {
-        let Workspace { maps, packed, narrow, columns, .. } = workspace;
-        let (pixels, input, width) = (side * side, self.norm.scale.len(), self.reduce.out);
-        let maps = &mut maps[..pixels * stride];
-        let packed = room(packed, TILE.min(pixels) * input);
-        let narrow = room(narrow, pixels * width);
-        for (from, to) in maps.chunks(TILE * stride).zip(narrow.chunks_mut(TILE * width)) {
-            let rows = from.len() / stride;
-            self.norm.rectify(from, stride, &mut packed[..rows * input]);
-            product((rows, width, input), packed, input, &self.reduce.weight, to, width);
-        }
-        self.reduce.finish(narrow, width);
-        convolve(narrow, side, width, (3, 1), &self.expand, columns, &mut maps[input..], stride);
+    fn extend(&self, side: usize, stride: usize, workspace: &mut Workspace, parallel: bool) {
+        let Workspace { maps, narrow, .. } = workspace;
+        let (input, width, growth) = (self.norm.scale.len(), self.reduce.out, self.expand.out);
+        // Whole rows of the image, about a tile of them.
+        let rows = (TILE / side).clamp(1, side);
+        let line = (side + 2) * width;
+        let maps = &mut maps[..side * side * stride];
+        let narrow = room(narrow, (side + 2) * line);
+        narrow[..line].fill(0.0);
+        narrow[(side + 1) * line..].fill(0.0);
+        let from = &*maps;
+        parts(&mut narrow[line..(side + 1) * line], rows * line, parallel, |part, narrow| {
+            let count = narrow.len() / line * side;
+            with_tile(count * (input + width), |tile| {
+                let (packed, sums) = tile.split_at_mut(count * input);
+                self.norm.rectify(&from[part * rows * side * stride..][..count * stride], stride, packed);
+                self.reduce.weight.multiply(count, 0..input, packed, input, sums, width, false);
+                for (narrow, sums) in narrow.chunks_exact_mut(line).zip(sums.chunks_exact(side * width)) {
+                    narrow[..width].fill(0.0);
+                    narrow[line - width..].fill(0.0);
+                    self.reduce.finish(sums, &mut narrow[width..line - width]);
+                }
+            });
+        });
+        let narrow = &*narrow;
+        parts(maps, rows * side * stride, parallel, |part, maps| {
+            for (row, to) in maps.chunks_exact_mut(side * stride).enumerate() {
+                let to = &mut to[input..];
+                for tap in 0..9 {
+                    let from = &narrow[(part * rows + row + tap / 3) * line + tap % 3 * width..];
+                    let inner = tap * width..(tap + 1) * width;
+                    self.expand.weight.multiply(side, inner, from, width, to, stride, tap > 0);
+                }
+            }
+        });
+        debug_assert!(input + growth <= stride);
     }
 }
 
 /// Transition: norm, rectifier, 2×2 mean, 1×1 convolution from `maps` into `next`; tells the new side.
-fn halve(norm: &Affine, linear: &Linear, side: usize, width: usize, workspace: &mut Workspace) -> usize {
-    let Workspace { maps, next, packed, .. } = workspace;
+fn halve(
+    norm: &Affine,
+    linear: &Linear,
+    side: usize,
+    width: usize,
+    workspace: &mut Workspace,
+    parallel: bool,
+) -> usize {
+    let Workspace { maps, next, .. } = workspace;
     let half = side / 2;
-    let packed = room(packed, half * half * width);
-    for (at, pixel) in packed.chunks_exact_mut(width).enumerate() {
-        let corner = 2 * (at / half * side + at % half);
-        let row = |offset: usize| &maps[(corner + offset) * width..][..width];
-        let (a, b, c, d) = (row(0), row(1), row(side), row(side + 1));
-        for (i, value) in pixel.iter_mut().enumerate() {
-            let (scale, shift) = (norm.scale[i], norm.shift[i]);
-            let rectified = |from: &[f32]| (from[i] * scale + shift).max(0.0);
-            *value = 0.25 * (rectified(a) + rectified(b) + rectified(c) + rectified(d));
-        }
-    }
+    let maps = &*maps;
     let next = room(next, half * half * linear.out);
-    product((half * half, linear.out, width), packed, width, &linear.weight, next, linear.out);
+    parts(next, TILE * linear.out, parallel, |part, next| {
+        let count = next.len() / linear.out;
+        with_tile(count * width, |packed| {
+            Instructions::best().vectorized(
+                #[inline(always)]
+                || {
+                    for (at, pixel) in (part * TILE..).zip(packed.chunks_exact_mut(width)) {
+                        let corner = 2 * (at / half * side + at % half);
+                        let row = |offset: usize| &maps[(corner + offset) * width..][..width];
+                        let (a, b, c, d) = (row(0), row(1), row(side), row(side + 1));
+                        for (i, value) in pixel.iter_mut().enumerate() {
+                            let (scale, shift) = (norm.scale[i], norm.shift[i]);
+                            let rectified = |from: &[f32]| (from[i] * scale + shift).max(0.0);
+                            *value = 0.25 * (rectified(a) + rectified(b) + rectified(c) + rectified(d));
+                        }
+                    }
+                },
+            );
+            linear.weight.multiply(count, 0..width, packed, width, next, linear.out, false);
+        });
+    });
     half
 }
 
-/// Zero-padded square convolution of `from` `[side, side, width]` into rows of `to` that are `stride` apart.
-fn convolve(
-    from: &[f32],
-    side: usize,
-    width: usize,
-    (kernel, step): (usize, usize),
-    linear: &Linear,
-    columns: &mut Vec<f32>,
-    to: &mut [f32],
-    stride: usize,
-) {
-    let out_side = side.div_ceil(step);
-    let (pixels, length, border) = (out_side * out_side, kernel * kernel * width, kernel / 2);
-    let columns = room(columns, TILE.min(pixels) * length);
-    for start in (0..pixels).step_by(TILE) {
-        let rows = TILE.min(pixels - start);
-        for (at, column) in (start..).zip(columns[..rows * length].chunks_exact_mut(length)) {
-            let (y, x) = (at / out_side * step, at % out_side * step);
-            for (dy, line) in column.chunks_exact_mut(kernel * width).enumerate() {
-                let Some(row) = (y + dy).checked_sub(border).filter(|&row| row < side) else {
-                    line.fill(0.0);
-                    continue;
-                };
-                if x >= border && x - border + kernel <= side {
-                    line.copy_from_slice(&from[(row * side + x - border) * width..][..kernel * width]);
-                    continue;
-                }
-                for (dx, tap) in line.chunks_exact_mut(width).enumerate() {
-                    match (x + dx).checked_sub(border).filter(|&column| column < side) {
-                        Some(column) => tap.copy_from_slice(&from[(row * side + column) * width..][..width]),
-                        None => tap.fill(0.0),
+/// Zero-padded square convolution of stride 2 of an image `[side, side, width]`, its bias and a rectifier.
+fn convolve(from: &[f32], side: usize, width: usize, kernel: usize, linear: &Linear, to: &mut [f32], parallel: bool) {
+    let out_side = side.div_ceil(2);
+    let (length, border) = (kernel * kernel * width, kernel / 2);
+    parts(to, TILE * linear.out, parallel, |part, to| {
+        let rows = to.len() / linear.out;
+        with_tile(rows * (length + linear.out), |tile| {
+            let (columns, sums) = tile.split_at_mut(rows * length);
+            for (at, column) in (part * TILE..).zip(columns.chunks_exact_mut(length)) {
+                let (y, x) = (at / out_side * 2, at % out_side * 2);
+                for (dy, line) in column.chunks_exact_mut(kernel * width).enumerate() {
+                    let Some(row) = (y + dy).checked_sub(border).filter(|&row| row < side) else {
+                        line.fill(0.0);
+                        continue;
+                    };
+                    if x >= border && x - border + kernel <= side {
+                        line.copy_from_slice(&from[(row * side + x - border) * width..][..kernel * width]);
+                        continue;
+                    }
+                    for (dx, tap) in line.chunks_exact_mut(width).enumerate() {
+                        match (x + dx).checked_sub(border).filter(|&column| column < side) {
+                            Some(column) => tap.copy_from_slice(&from[(row * side + column) * width..][..width]),
+                            None => tap.fill(0.0),
+                        }
                     }
                 }
             }
-        }
-        product((rows, linear.out, length), columns, length, &linear.weight, &mut to[start * stride..], stride);
-    }
+            linear.weight.multiply(rows, 0..length, columns, length, sums, linear.out, false);
+            linear.finish(sums, to);
+        });
+    });
 }
 
 #[cfg(test)]
@@ -334,7 +408,10 @@ mod tests {
             let network = Network::new(&config, &example::tensors(&config));
             let image = example::image(side, config.channels);
             let mut features = vec![0.0; config.features()];
-            network.features(&image, side, &mut Workspace::default(), &mut features);
+            network.features(&image, side, &mut Workspace::default(), &mut features, false);
+            let mut again = vec![0.0; config.features()];
+            network.features(&image, side, &mut Workspace::default(), &mut again, true);
+            assert_eq!(features, again, "one thread and many");
             example::assert_close(&features, expected_features, 2e-6);
             example::assert_close(&network.logits(&features), expected_logits, 2e-6);
         }
@@ -347,7 +424,7 @@ mod tests {
         let mut run = |config: &DenseNetConfig, side: usize| {
             let network = Network::new(config, &example::tensors(config));
             let mut features = vec![f32::NAN; config.features()];
-            network.features(&example::image(side, config.channels), side, &mut workspace, &mut features);
+            network.features(&example::image(side, config.channels), side, &mut workspace, &mut features, false);
             features
         };
         let first = run(&light, small);

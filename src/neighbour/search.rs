@@ -1,7 +1,13 @@
-//! Exact search by brute force: every row is compared, nothing is approximated, ties go to the lower row.
+//! Exact search by brute force: nothing is approximated, ties go to the lower row.
+//!
+//! Large galleries are first looked at in bytes ([`coarse`]): a row is passed over only where a bound on the error of that
+//! look proves that it cannot be among the neighbours. The rest is compared as if there had been no first look.
+
+use std::collections::HashMap;
 
 use rayon::prelude::*;
 
+use crate::compute::kernel::coarse::{self, Table};
 use crate::compute::kernel::dot::{LANES, dot_rows};
 
 /// Rows compared at a time with a group of queries, so that they are read from memory once for the group.
@@ -12,6 +18,12 @@ const GROUP: usize = 16;
 
 /// Rows that one thread takes at a time when there is a single query.
 const PIECE: usize = 2048;
+
+/// Rows of the first look that one thread takes at a time: enough for its threshold to settle.
+const LOOK: usize = 8192;
+
+/// Numbers from which on a gallery is looked at in bytes first.
+const LARGE: usize = 1 << 21;
 
 /// The nearest row of one patient.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -34,6 +46,59 @@ pub struct Gallery<'a> {
     pub slots: &'a [u32],
     /// Number of patients.
     pub patients: usize,
+    /// The rows in bytes, for galleries that are worth it: [`first_look`].
+    pub coarse: Option<&'a Table>,
+}
+
+/// Rows `[n, stride(dim)]` in bytes, where the gallery is large enough and the processor fast enough with them.
+pub fn first_look(rows: &[f32], dim: usize) -> Option<Table> {
+    (rows.len() >= LARGE && coarse::pays()).then(|| Table::new(rows, stride(dim)))
+}
+
+/// The best patients seen so far by what is certain of them, and the rows that may still be near.
+struct Sieve {
+    k: usize,
+    /// Least similarity and patient, best first, a patient once.
+    best: Vec<(f32, u32)>,
+    /// Rows with the most their similarity can be.
+    rows: Vec<(f32, u32)>,
+}
+
+impl Sieve {
+    fn new(k: usize) -> Self {
+        Self { k, best: Vec::with_capacity(k + 1), rows: Vec::new() }
+    }
+
+    /// A row below this is certain not to be among the neighbours.
+    fn threshold(&self) -> f32 {
+        if self.best.len() < self.k { f32::NEG_INFINITY } else { self.best.last().map_or(f32::INFINITY, |b| b.0) }
+    }
+
+    /// Takes a patient's film of at least this similarity.
+    fn offer(&mut self, least: f32, patient: u32) {
+        if let Some(place) = self.best.iter().position(|b| b.1 == patient) {
+            if self.best[place].0 >= least {
+                return;
+            }
+            self.best.remove(place);
+        } else if self.best.len() == self.k {
+            if least <= self.threshold() {
+                return;
+            }
+            self.best.pop();
+        }
+        let place = self.best.partition_point(|b| b.0 >= least);
+        self.best.insert(place, (least, patient));
+    }
+
+    /// Adds what another part of the rows came to.
+    fn join(mut self, other: Self) -> Self {
+        for (least, patient) in other.best {
+            self.offer(least, patient);
+        }
+        self.rows.extend(other.rows);
+        self
+    }
 }
 
 /// Length of a padded row.
@@ -79,6 +144,9 @@ impl Gallery<'_> {
     pub fn nearest(&self, query: &[f32], k: usize) -> Vec<Hit> {
         let stride = self.stride();
         assert_eq!(query.len(), stride, "one query");
+        if let Some(table) = self.coarse {
+            return self.nearest_after_a_look(table, query, k).pop().unwrap_or_default();
+        }
         let mut distances = vec![0.0; self.len()];
         distances.par_chunks_mut(PIECE).zip(self.rows.par_chunks(PIECE * stride)).for_each(|(out, rows)| {
             dot_rows(query, rows, out);
@@ -89,10 +157,79 @@ impl Gallery<'_> {
         self.select(&distances, k)
     }
 
-    /// [`Gallery::nearest`] of each query, groups of them on different threads.
+    /// [`Gallery::nearest`] of each query, on all threads.
     pub fn nearest_batch(&self, queries: &[f32], k: usize) -> Vec<Vec<Hit>> {
+        if let Some(table) = self.coarse {
+            return self.nearest_after_a_look(table, queries, k);
+        }
         let groups = queries.par_chunks(GROUP * self.stride());
         groups.flat_map_iter(|group| self.distances(group).into_iter().map(|d| self.select(&d, k))).collect()
+    }
+
+    /// Neighbours of each query by a first look in bytes and a second at the rows that it leaves.
+    fn nearest_after_a_look(&self, table: &Table, queries: &[f32], k: usize) -> Vec<Vec<Hit>> {
+        let stride = self.stride();
+        if k == 0 {
+            return vec![Vec::new(); queries.len() / stride];
+        }
+        let looks: Vec<coarse::Query> = queries.chunks_exact(stride).map(|query| table.query(query)).collect();
+        let panels = table.len().div_ceil(coarse::ROWS);
+        let look = |part: usize| {
+            let first = part * (LOOK / coarse::ROWS);
+            let mut sieves: Vec<Sieve> = looks.iter().map(|_| Sieve::new(k)).collect();
+            table.scan(&looks, first..panels.min(first + LOOK / coarse::ROWS), |query, row, middles, margins| {
+                let sieve = &mut sieves[query];
+                let threshold = sieve.threshold();
+                if !middles.iter().zip(margins).any(|(middle, margin)| middle + margin >= threshold) {
+                    return;
+                }
+                for (i, (&middle, &margin)) in middles.iter().zip(margins).enumerate() {
+                    // A damaged row's margin is huge: it is looked at, and promises nothing.
+                    if row + i < table.len() && middle + margin >= threshold {
+                        sieve.rows.push((middle + margin, (row + i) as u32));
+                        sieve.offer(middle - margin, self.slots[row + i]);
+                    }
+                }
+            });
+            sieves
+        };
+        let parts: Vec<Vec<Sieve>> = (0..panels.div_ceil(LOOK / coarse::ROWS)).into_par_iter().map(look).collect();
+        let mut sieves: Vec<Sieve> = looks.iter().map(|_| Sieve::new(k)).collect();
+        for part in parts {
+            sieves = sieves.into_iter().zip(part).map(|(all, part)| all.join(part)).collect();
+        }
+        let asked = queries.par_chunks_exact(stride).zip(sieves);
+        asked.map(|(query, sieve)| self.second_look(query, sieve)).collect()
+    }
+
+    /// Compares the rows that a sieve has left.
+    fn second_look(&self, query: &[f32], sieve: Sieve) -> Vec<Hit> {
+        let (stride, threshold, k) = (self.stride(), sieve.threshold(), sieve.k);
+        let left = sieve.rows.into_iter().filter(|row| row.0 >= threshold);
+        let mut near: Vec<(f32, usize)> = left
+            .map(|(_, row)| {
+                let row = row as usize;
+                let mut similarity = [0.0];
+                dot_rows(query, &self.rows[row * stride..][..stride], &mut similarity);
+                (distance(similarity[0]), row)
+            })
+            .collect();
+        near.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        let mut hits: Vec<Hit> = Vec::new();
+        let mut place: HashMap<u32, usize> = HashMap::new();
+        for &(distance, row) in &near {
+            if hits.len() < k && !place.contains_key(&self.slots[row]) {
+                place.insert(self.slots[row], hits.len());
+                hits.push(Hit { row, distance, others: 0 });
+            }
+        }
+        let last = hits.last().map_or(0.0, |hit| hit.distance);
+        for &(_, row) in near.iter().take_while(|near| near.0 <= last) {
+            if let Some(&hit) = place.get(&self.slots[row]) {
+                hits[hit].others += u32::from(hits[hit].row != row);
+            }
+        }
+        hits
     }
 
     /// Distance of each query to its nearest row, whoever's it is.
@@ -191,7 +328,7 @@ mod tests {
         let (dim, n, k) = (219, 3000, 6);
         let rows = normalised(&normals(&mut rng, n * dim), dim);
         let slots: Vec<u32> = (0..n as u32).map(|i| i / 3 % 700).collect();
-        let gallery = Gallery { rows: &rows, dim, slots: &slots, patients: 700 };
+        let gallery = Gallery { rows: &rows, dim, slots: &slots, patients: 700, coarse: None };
         let queries = normalised(&normals(&mut rng, 40 * dim), dim);
         let batch = gallery.nearest_batch(&queries, k);
         let nearest = gallery.nearest_distances(&queries);
@@ -209,11 +346,38 @@ mod tests {
     }
 
     #[test]
+    fn a_first_look_changes_nothing() {
+        let mut rng = stream(12, "search");
+        for (dim, n, patients) in [(219, 9001, 700), (64, 20, 3), (32, 17_000, 17_000)] {
+            // Clusters, and rows that occur twice, so that distances are equal.
+            let centres = normals(&mut rng, 40 * dim);
+            let mut features = normals(&mut rng, n * dim);
+            for (i, row) in features.chunks_exact_mut(dim).enumerate() {
+                row.iter_mut().zip(&centres[i % 40 * dim..]).for_each(|(v, c)| *v = 0.4 * *v + c);
+            }
+            features.copy_within(0..dim, (n - 1) * dim);
+            features[5 * dim..6 * dim].fill(0.0);
+            let mut rows = normalised(&features, dim);
+            rows[7 * stride(dim)] = f32::NAN;
+            let slots: Vec<u32> = (0..n as u32).map(|i| i * 7 % patients).collect();
+            let table = Table::new(&rows, stride(dim));
+            let plain = Gallery { rows: &rows, dim, slots: &slots, patients: patients as usize, coarse: None };
+            let looked = Gallery { coarse: Some(&table), ..plain };
+            let asked = [&features[..dim], &features[n / 2 * dim..][..7 * dim], &vec![0.0; dim]].concat();
+            let queries = normalised(&asked, dim);
+            for k in [0, 1, 6, 30] {
+                assert_eq!(looked.nearest_batch(&queries, k), plain.nearest_batch(&queries, k), "{n} rows, {k} wanted");
+                assert_eq!(looked.nearest(&queries[..stride(dim)], k), plain.nearest(&queries[..stride(dim)], k));
+            }
+        }
+    }
+
+    #[test]
     fn ties_go_to_the_lower_row_and_films_of_one_patient_are_one_neighbour() {
         let near = [1.0, 0.1, 0.0];
         let far = [0.0, 1.0, 0.0];
         let rows = normalised(&[far, near, near, near, far].concat(), 3);
-        let gallery = Gallery { rows: &rows, dim: 3, slots: &[0, 2, 1, 1, 2], patients: 3 };
+        let gallery = Gallery { rows: &rows, dim: 3, slots: &[0, 2, 1, 1, 2], patients: 3, coarse: None };
         let hits = gallery.nearest(&normalised(&[1.0, 0.0, 0.0], 3), 2);
         assert_eq!(hits.iter().map(|h| (h.row, h.others)).collect::<Vec<_>>(), [(1, 0), (2, 1)]);
         assert_eq!(hits[0].distance, hits[1].distance);
@@ -227,7 +391,7 @@ mod tests {
         let mut rows = normalised(&[[0.0, 0.0], [2.0, 0.0]].concat(), 2);
         assert_eq!(rows[stride(2)], 1.0);
         rows[0] = f32::NAN;
-        let gallery = Gallery { rows: &rows, dim: 2, slots: &[0, 1], patients: 2 };
+        let gallery = Gallery { rows: &rows, dim: 2, slots: &[0, 1], patients: 2, coarse: None };
         let hits = gallery.nearest(&normalised(&[3.0, 0.0], 2), 2);
         assert_eq!(hits.iter().map(|h| (h.row, h.distance)).collect::<Vec<_>>(), [(1, 0.0), (0, 1.0)]);
     }

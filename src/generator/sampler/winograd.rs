@@ -39,7 +39,7 @@ impl<const F: usize, const T: usize> Winograd<F, T> {
 /// Lanes from one matrix to the next within a strip of `count` tiles. Odd, so that the numbers of one tile do not all
 /// fall into one set of the cache.
 fn matrix(count: usize, strip: usize) -> usize {
-    count * strip | 1
+    (count * strip) | 1
 }
 
 impl<const F: usize, const T: usize> Form for Winograd<F, T> {

@@ -1,8 +1,8 @@
 //! The inner loop with AVX-512 and with AVX2: a block of rows by one panel stays in registers for a whole strip.
 
 use std::arch::x86_64::{
-    _MM_HINT_T0, __m256, __m512, _mm_prefetch, _mm256_fmadd_ps, _mm256_load_ps, _mm256_set1_ps, _mm256_setzero_ps, _mm256_store_ps,
-    _mm512_fmadd_ps, _mm512_load_ps, _mm512_set1_ps, _mm512_setzero_ps, _mm512_store_ps,
+    __m256, __m512, _MM_HINT_T0, _mm_prefetch, _mm256_fmadd_ps, _mm256_load_ps, _mm256_set1_ps, _mm256_setzero_ps,
+    _mm256_store_ps, _mm512_fmadd_ps, _mm512_load_ps, _mm512_set1_ps, _mm512_setzero_ps, _mm512_store_ps,
 };
 
 use super::super::Instructions;
