@@ -37,9 +37,13 @@ impl Drop for Scratch {
     }
 }
 
-/// Times `repeats` calls, each with its number.
-fn repeated(row: Row, repeats: usize, mut work: impl FnMut(usize) -> anyhow::Result<()>) -> anyhow::Result<Row> {
-    let cpu = cpu_seconds();
+/// Times `repeats` calls, each with its number. `cpu` is this process's time before; none where others do the work.
+fn repeated(
+    row: Row,
+    repeats: usize,
+    cpu: Option<f64>,
+    mut work: impl FnMut(usize) -> anyhow::Result<()>,
+) -> anyhow::Result<Row> {
     let mut times = Vec::new();
     for number in 0..repeats {
         let start = Instant::now();
@@ -56,7 +60,7 @@ pub fn import(meter: Meter, keep: Option<&Path>, tell: &mut impl FnMut(Row)) -> 
     let pack_of = |body: &str, number: usize| scratch.0.join(format!("{body}-{number}"));
     for (body, kind) in [("chest", Kind::Chest), ("brain", Kind::Brain)] {
         let row = Row::new("phantoms").with("body", body).with("films", films).with("resolution", PICTURE);
-        tell(repeated(row, 1, |number| {
+        tell(repeated(row, 1, cpu_seconds(), |number| {
             let out = pack_of(body, number);
             let options = PhantomOptions { kind, count: films, resolution: PICTURE, seed: 1, out };
             phantom::write(&options, &Progress::new())?;
@@ -81,7 +85,7 @@ pub fn import(meter: Meter, keep: Option<&Path>, tell: &mut impl FnMut(Row)) -> 
     }
     for (kind, format, tree) in [("PNG", Format::Folders, &pictures), ("DICOM", Format::Dicom, &objects)] {
         let row = Row::new("import").with("files", kind).with("films", films).with("resolution", STORED);
-        tell(repeated(row, 3, |number| {
+        tell(repeated(row, 3, cpu_seconds(), |number| {
             let out = pack_of(kind, number);
             let report = import_tree(&ImportOptions::new(format, tree, &out), &Progress::new())?;
             anyhow::ensure!(report.header.films == films, "{} of {films} films were taken", report.header.films);
@@ -103,7 +107,7 @@ pub fn start(meter: Meter, tell: &mut impl FnMut(Row)) -> anyhow::Result<()> {
     for entry in library::shipped() {
         let name = entry.path.file_stem().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
         let row = Row::new("start").with("network", name);
-        tell(repeated(row, 5, |number| {
+        tell(repeated(row, 5, None, |number| {
             let mut command = Command::new(&program);
             command.arg("sample").arg("--model").arg(&entry.path).args(["--seed", "1", "--out"]);
             command.arg(scratch.0.join(format!("{number}.png"))).stdout(Stdio::null());

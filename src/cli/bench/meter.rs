@@ -169,7 +169,7 @@ mod tests {
         assert_eq!((json["work"].as_str(), json["batch"].as_u64()), (Some("sampler"), Some(8)));
         assert_eq!((json["median_ms"].as_f64(), json["fastest_ms"].as_f64()), (Some(2.0), Some(1.0)));
         assert_eq!(json["repeats"].as_u64(), Some(3));
-        assert_eq!(row.to_string(), "sampler    batch 8  median_ms 2.00  fastest_ms 1.00  repeats 3");
+        assert_eq!(row.to_string(), "sampler    batch 8  fastest_ms 1.00  median_ms 2.00  repeats 3");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::Instructions;
 
-/// Floating-point operations per second of independent multiply-adds in registers, best of five readings; `None` where
+/// Floating-point operations per second of independent multiply-adds in registers, best of fifty short readings; `None` where
 /// there is no kernel with instructions of our own choice.
 pub fn rate(instructions: Instructions) -> Option<f64> {
     #[cfg(target_arch = "x86_64")]
@@ -15,7 +15,7 @@ pub fn rate(instructions: Instructions) -> Option<f64> {
             Set::Avx2 => (|| unsafe { x86::avx2() }, x86::ROUNDS as f64 * 12.0 * 16.0),
             Set::Portable => return None,
         };
-        let seconds = (0..5).map(|_| {
+        let seconds = (0..50).map(|_| {
             let begun = std::time::Instant::now();
             std::hint::black_box(kernel());
             begun.elapsed().as_secs_f64()
@@ -37,8 +37,8 @@ mod x86 {
     };
     use std::hint::black_box;
 
-    /// Times that each sum is multiplied and added to: some milliseconds in all.
-    pub const ROUNDS: usize = 1_000_000;
+    /// Times that each sum is multiplied and added to: under a millisecond in all, less than a slice of the scheduler.
+    pub const ROUNDS: usize = 100_000;
 
     /// Sixteen sums, more than two units with a latency of four or five cycles can keep waiting.
     ///
