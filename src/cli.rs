@@ -7,6 +7,7 @@ mod cohort;
 mod encoder;
 mod models;
 mod neighbours;
+mod queue;
 mod runs;
 mod sample;
 mod selftest;
@@ -45,6 +46,8 @@ enum Verb {
     Train(train::TrainArgs),
     /// List runs: how they stand, how far they have come, how good their samples are.
     Runs(runs::RunsArgs),
+    /// Work through the runs that wait for their turn, or list them.
+    Queue(queue::QueueArgs),
     /// Train the encoder that measures nearness, or measure a generator by the benchmark's figure.
     #[command(subcommand)]
     Encoder(encoder::EncoderVerb),
@@ -112,6 +115,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Verb::Neighbours(args) => neighbours::run(&args),
         Verb::Cohort(verb) => cohort::run(&verb),
         Verb::Train(args) => train::run(&args),
+        Verb::Queue(args) => queue::run(&args),
         Verb::Runs(args) => runs::run(&args),
         Verb::Encoder(verb) => encoder::run(&verb),
         Verb::Tour(args) => {
