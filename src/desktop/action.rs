@@ -19,6 +19,8 @@ pub enum Action {
     },
     /// Opens a model file.
     OpenModel(PathBuf),
+    /// Opens a model that a run has made, and goes to Explore.
+    OpenTrained(PathBuf),
     /// Opens a pack.
     OpenCohort(PathBuf),
     /// Makes the phantoms that the open model was trained on.

@@ -52,6 +52,8 @@ impl App {
         set_theme(ctx, settings.theme);
         let gpu = cc.wgpu_render_state.as_ref().map(Gpu::new);
         let last = settings.last_model.clone().filter(|path| path.is_file());
+        let places = Places::new(options.data.clone());
+        let training = Training::new(ctx, gpu.clone(), places, options.trainer.clone())?;
         let mut session = Session::new(ctx, gpu, settings)?;
         if let Some(folder) = &options.cohort {
             session.open_cohort_with_model(folder.clone());
@@ -63,7 +65,7 @@ impl App {
             workspace: Workspace::default(),
             session,
             explore: Explore::default(),
-            training: Training::new(ctx, Places::new(options.data.clone()))?,
+            training,
             palette: None,
             keys_open: false,
             dialogs: Dialogs::new(options.system_dialogs),
@@ -93,6 +95,11 @@ impl App {
         &self.training
     }
 
+    /// As [`App::training`], to be changed as the hand would change it.
+    pub fn training_mut(&mut self) -> &mut Training {
+        &mut self.training
+    }
+
     /// Does something as if it had been asked for by hand.
     pub fn act(&mut self, ctx: &egui::Context, action: Action) {
         self.apply(ctx, action);
@@ -108,6 +115,10 @@ impl App {
             Action::Run(command) => self.run(ctx, command),
             Action::Edit { recipe, gesture } => self.session.edit(recipe, gesture),
             Action::OpenModel(path) => self.session.open_model(path),
+            Action::OpenTrained(path) => {
+                self.workspace = Workspace::Explore;
+                self.session.open_model(path);
+            }
             Action::OpenCohort(folder) => self.session.open_cohort(folder),
             Action::MakePhantoms => self.session.make_phantoms(),
             Action::CancelCohort | Action::CloseCohort => self.session.close_cohort(),
@@ -123,6 +134,22 @@ impl App {
         }
         match command {
             Command::GoToExplore | Command::GoToTraining => {}
+            Command::NewRun => self.training.compose(&self.session.settings),
+            Command::OpenRuns => self.ask(ctx, Purpose::OpenRuns),
+            Command::TrainOn => {
+                if self.training.form().is_none() {
+                    self.training.compose(&self.session.settings);
+                }
+                self.ask(ctx, Purpose::TrainOn);
+            }
+            Command::PauseOrResume => self.training.pause_or_resume(),
+            Command::EarlierStage => self.training.step_stage(-1),
+            Command::LaterStage => self.training.step_stage(1),
+            Command::FirstStage => self.training.step_stage(isize::MIN),
+            Command::NewestStage => self.training.step_stage(isize::MAX),
+            Command::ExportCurves => self.ask_curves(ctx),
+            Command::Compare => self.training.compare(),
+            Command::Teach => self.training.teach(),
             Command::NextSeed => self.step_seed(|seed| seed.wrapping_add(1)),
             Command::PreviousSeed => self.step_seed(|seed| seed.wrapping_sub(1)),
             Command::RandomSeed => self.step_seed(throw_dice),
@@ -222,11 +249,21 @@ impl App {
         self.dialogs.ask(ctx, Purpose::Save { form, name }, folder.as_deref());
     }
 
+    fn ask_curves(&mut self, ctx: &egui::Context) {
+        let Some(run) = self.training.selected() else { return };
+        let name = format!("{}-curves.svg", run.status.name);
+        let folder = self.session.settings.export_folder.clone();
+        self.dialogs.ask(ctx, Purpose::SaveCurves { name }, folder.as_deref());
+    }
+
     fn chosen(&mut self, ctx: &egui::Context, purpose: &Purpose, path: PathBuf) {
         match purpose {
             Purpose::OpenModel => self.session.open_model(path),
             Purpose::OpenCohort => self.session.open_cohort(path),
             Purpose::Save { form, .. } => self.export(ctx, *form, path),
+            Purpose::OpenRuns | Purpose::TrainOn | Purpose::SaveCurves { .. } => {
+                self.training.chosen(ctx, purpose, path, &mut self.session.settings);
+            }
         }
     }
 
@@ -255,7 +292,14 @@ impl App {
     fn drop(&mut self, ctx: &egui::Context, path: &Path) {
         match Dropped::of(path) {
             Dropped::Model(path) => self.session.open_model(path),
-            Dropped::Cohort(folder) => self.session.open_cohort(folder),
+            Dropped::Cohort(folder) => match self.training.form().filter(|_| self.workspace == Workspace::Training) {
+                Some(form) => form.set_cohort(&folder),
+                None => self.session.open_cohort(folder),
+            },
+            Dropped::Runs(folder) => {
+                self.workspace = Workspace::Training;
+                self.training.open_folder(&folder, &mut self.session.settings);
+            }
             Dropped::Carrier(path) => match Task::spawn("read recipe", ctx, move |_| drop::carried(&path)) {
                 Ok(task) => self.reading = Some(task),
                 Err(error) => self.session.notices.fail(format!("No thread could be started to read it: {error}")),
@@ -321,7 +365,10 @@ impl App {
 impl eframe::App for App {
     fn logic(&mut self, _ctx: &egui::Context, _frame: &mut eframe::Frame) {
         self.session.advance();
-        self.training.advance();
+        if let Some(model) = self.training.advance(&mut self.session) {
+            self.workspace = Workspace::Explore;
+            self.session.open_model(model);
+        }
         self.take_in_files();
     }
 
@@ -333,7 +380,7 @@ impl eframe::App for App {
         }
         let mut actions = std::mem::take(&mut self.actions);
         CentralPanel::no_frame().frame(Frame::new().fill(theme::colors(ui).ground)).show(ui, |ui| {
-            status::show(ui, &self.session);
+            status::show(ui, &self.session, self.training.queue());
             rail::show(ui, self.workspace, &mut actions);
             match self.workspace {
                 Workspace::Explore => self.explore.show(ui, &mut self.session, &mut actions),

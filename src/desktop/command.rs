@@ -11,6 +11,8 @@ pub enum Group {
     Sample,
     /// How it is looked at.
     View,
+    /// Runs.
+    Runs,
     /// Files and the clipboard.
     Files,
     /// The window itself.
@@ -19,13 +21,14 @@ pub enum Group {
 
 impl Group {
     /// All groups in the order of the keys page.
-    pub const ALL: [Self; 4] = [Self::Sample, Self::View, Self::Files, Self::Window];
+    pub const ALL: [Self; 5] = [Self::Sample, Self::View, Self::Runs, Self::Files, Self::Window];
 
     /// Its heading.
     pub fn text(self) -> &'static str {
         match self {
             Self::Sample => "Sample",
             Self::View => "View",
+            Self::Runs => "Training",
             Self::Files => "Files and clipboard",
             Self::Window => "Window",
         }
@@ -67,6 +70,17 @@ pub enum Command {
     ExportPng,
     ExportWindowedPng,
     ExportDicom,
+    NewRun,
+    OpenRuns,
+    TrainOn,
+    PauseOrResume,
+    EarlierStage,
+    LaterStage,
+    FirstStage,
+    NewestStage,
+    ExportCurves,
+    Compare,
+    Teach,
     GoToExplore,
     GoToTraining,
     Palette,
@@ -79,7 +93,7 @@ use Command as C;
 
 impl Command {
     /// All commands, in the order of palette and keys page.
-    pub const ALL: [Self; 37] = [
+    pub const ALL: [Self; 48] = [
         C::NextSeed,
         C::PreviousSeed,
         C::RandomSeed,
@@ -111,6 +125,17 @@ impl Command {
         C::ExportPng,
         C::ExportWindowedPng,
         C::ExportDicom,
+        C::NewRun,
+        C::OpenRuns,
+        C::TrainOn,
+        C::PauseOrResume,
+        C::EarlierStage,
+        C::LaterStage,
+        C::FirstStage,
+        C::NewestStage,
+        C::ExportCurves,
+        C::Compare,
+        C::Teach,
         C::GoToExplore,
         C::GoToTraining,
         C::Palette,
@@ -153,6 +178,17 @@ impl Command {
             C::ExportPng => "Export 16-bit PNG…",
             C::ExportWindowedPng => "Export PNG as seen…",
             C::ExportDicom => "Export DICOM…",
+            C::NewRun => "New run…",
+            C::OpenRuns => "Open runs…",
+            C::TrainOn => "Train on another pack…",
+            C::PauseOrResume => "Pause or resume run",
+            C::EarlierStage => "Stage before",
+            C::LaterStage => "Stage after",
+            C::FirstStage => "First stage",
+            C::NewestStage => "Newest stage",
+            C::ExportCurves => "Export curves…",
+            C::Compare => "Compare stages with real films",
+            C::Teach => "Teacher's mode",
             C::GoToExplore => "Go to Explore",
             C::GoToTraining => "Go to Training",
             C::Palette => "Command palette",
@@ -195,6 +231,17 @@ impl Command {
             C::ExportPng => "Saves all values in 16 bits, with the recipe inside.",
             C::ExportWindowedPng => "Saves what is seen through the window in 8 bits, with the recipe inside.",
             C::ExportDicom => "Saves a secondary capture marked as synthetic, with the recipe inside.",
+            C::NewRun => "Composes a run that trains a generator on a cohort.",
+            C::OpenRuns => "Opens the folder of a run, or one that holds runs. Dropping it does the same.",
+            C::TrainOn => "Chooses the folder of a pack for the run that is being composed.",
+            C::PauseOrResume => "Pauses the run that is looked at after its next step, or goes on with it.",
+            C::EarlierStage => "Steps to the sample grid before.",
+            C::LaterStage => "Steps to the next sample grid.",
+            C::FirstStage => "Shows the samples of the untrained network.",
+            C::NewestStage => "Shows the newest samples, and follows them as they come.",
+            C::Compare => "Shows the real films nearest to the picked sample at every stage.",
+            C::Teach => "Takes training apart: one step of the critic, one of the generator, every term in words.",
+            C::ExportCurves => "Saves the curves as SVG or PNG, or their numbers as CSV.",
             C::GoToExplore => "Samples a generator and shows what is near.",
             C::GoToTraining => "Trains generators and watches them.",
             C::Palette => "Finds any command, finding or model by a few letters.",
@@ -230,6 +277,17 @@ impl Command {
             | C::Interpolation
             | C::ResetView
             | C::SheetRows => Group::View,
+            C::NewRun
+            | C::OpenRuns
+            | C::TrainOn
+            | C::PauseOrResume
+            | C::EarlierStage
+            | C::LaterStage
+            | C::FirstStage
+            | C::NewestStage
+            | C::ExportCurves
+            | C::Compare
+            | C::Teach => Group::Runs,
             C::OpenModel
             | C::OpenCohort
             | C::CopyRecipe
@@ -247,6 +305,7 @@ impl Command {
         match (self, self.group()) {
             (C::OpenModel | C::OpenCohort, _) | (_, Group::Window) => None,
             (_, Group::Sample | Group::View | Group::Files) => Some(Workspace::Explore),
+            (_, Group::Runs) => Some(Workspace::Training),
         }
     }
 
@@ -265,14 +324,15 @@ impl Command {
         let ctrl = |key| vec![KeyboardShortcut::new(Modifiers::COMMAND, key)];
         let both = |key| vec![KeyboardShortcut::new(Modifiers::COMMAND | Modifiers::SHIFT, key)];
         match self {
-            C::NextSeed => plain(Key::ArrowRight),
-            C::PreviousSeed => plain(Key::ArrowLeft),
+            // One key means the one in Explore and the other in Training.
+            C::NextSeed | C::LaterStage => plain(Key::ArrowRight),
+            C::PreviousSeed | C::EarlierStage => plain(Key::ArrowLeft),
             C::RandomSeed => plain(Key::R),
             C::LockSeed => plain(Key::L),
             C::Undo => ctrl(Key::Z),
             C::Redo => [ctrl(Key::Y), both(Key::Z)].concat(),
             C::ResetFindings => ctrl(Key::Backspace),
-            C::ResetLatent => plain(Key::Home),
+            C::ResetLatent | C::FirstStage => plain(Key::Home),
             C::ResetAll => both(Key::Backspace),
             C::ViewSample => plain(Key::S),
             C::ViewPair => plain(Key::A),
@@ -293,9 +353,16 @@ impl Command {
             C::CopyRecipe => ctrl(Key::C),
             C::CopyCommandLine => both(Key::C),
             C::PasteRecipe => ctrl(Key::V),
-            C::ExportPng => ctrl(Key::E),
+            C::ExportPng | C::ExportCurves => ctrl(Key::E),
             C::ExportWindowedPng => ctrl(Key::S),
             C::ExportDicom => both(Key::E),
+            C::NewRun => ctrl(Key::N),
+            C::OpenRuns => both(Key::N),
+            C::TrainOn => Vec::new(),
+            C::PauseOrResume => plain(Key::P),
+            C::NewestStage => plain(Key::End),
+            C::Compare => plain(Key::C),
+            C::Teach => ctrl(Key::L),
             C::GoToExplore => ctrl(Key::Num1),
             C::GoToTraining => ctrl(Key::Num2),
             C::Palette => ctrl(Key::P),
@@ -360,12 +427,14 @@ mod tests {
 
     #[test]
     fn no_two_commands_share_a_shortcut() {
-        let mut seen: HashMap<(Modifiers, Key), Command> = HashMap::new();
+        let mut seen: HashMap<(Workspace, (Modifiers, Key)), Command> = HashMap::new();
         for command in Command::ALL {
             for shortcut in command.shortcuts() {
                 let chord = (shortcut.modifiers, shortcut.logical_key);
-                if let Some(other) = seen.insert(chord, command) {
-                    panic!("{command:?} and {other:?} both listen to {shortcut:?}");
+                for here in Workspace::ALL.into_iter().filter(|&here| command.concerns().is_none_or(|of| of == here)) {
+                    if let Some(other) = seen.insert((here, chord), command) {
+                        panic!("{command:?} and {other:?} both listen to {shortcut:?}");
+                    }
                 }
             }
         }

@@ -18,6 +18,15 @@ pub enum Purpose {
     OpenModel,
     /// A pack's folder to open.
     OpenCohort,
+    /// The folder of a run, or one that holds runs.
+    OpenRuns,
+    /// The pack to train on.
+    TrainOn,
+    /// Where to save curves.
+    SaveCurves {
+        /// A name to begin with.
+        name: String,
+    },
     /// Where to save the sample.
     Save {
         /// In which form.
@@ -53,6 +62,9 @@ impl Purpose {
         match self {
             Self::OpenModel => "Open model",
             Self::OpenCohort => "Open cohort",
+            Self::OpenRuns => "Open runs",
+            Self::TrainOn => "Train on",
+            Self::SaveCurves { .. } => "Export curves",
             Self::Save { .. } => "Export sample",
         }
     }
@@ -60,7 +72,9 @@ impl Purpose {
     fn hint(&self) -> &'static str {
         match self {
             Self::OpenModel => "Path of a .safetensors file",
-            Self::OpenCohort => "Path of a pack's folder",
+            Self::OpenCohort | Self::TrainOn => "Path of a pack's folder",
+            Self::OpenRuns => "Path of a run's folder, or of one that holds runs",
+            Self::SaveCurves { .. } => "Path of the file to write, ending in .svg, .png or .csv",
             Self::Save { .. } => "Path of the file to write",
         }
     }
@@ -73,7 +87,10 @@ impl Purpose {
         }
         match self {
             Self::OpenModel => dialog.add_filter("Model", &["safetensors"]).pick_file(),
-            Self::OpenCohort => dialog.pick_folder(),
+            Self::OpenCohort | Self::OpenRuns | Self::TrainOn => dialog.pick_folder(),
+            Self::SaveCurves { name } => {
+                dialog.add_filter("Curves", &["svg", "png", "csv"]).set_file_name(name).save_file()
+            }
             Self::Save { form, name } => {
                 dialog.add_filter(form.extension(), &[form.extension()]).set_file_name(name).save_file()
             }
@@ -97,8 +114,10 @@ impl Dialogs {
     /// Asks for a file; `folder` is where to begin.
     pub fn ask(&mut self, ctx: &egui::Context, purpose: Purpose, folder: Option<&Path>) {
         let begin = match (&purpose, folder) {
-            (Purpose::Save { name, .. }, Some(folder)) => folder.join(name).display().to_string(),
-            (Purpose::Save { name, .. }, None) => name.clone(),
+            (Purpose::Save { name, .. } | Purpose::SaveCurves { name }, Some(folder)) => {
+                folder.join(name).display().to_string()
+            }
+            (Purpose::Save { name, .. } | Purpose::SaveCurves { name }, None) => name.clone(),
             (_, Some(folder)) => folder.display().to_string(),
             (_, None) => String::new(),
         };
@@ -129,7 +148,10 @@ impl Dialogs {
                 match outcome {
                     Outcome::Done(Some(path)) => return Some((purpose, path)),
                     _ if at_once => {
-                        let name = if let Purpose::Save { name, .. } = &purpose { name.clone() } else { String::new() };
+                        let name = match &purpose {
+                            Purpose::Save { name, .. } | Purpose::SaveCurves { name } => name.clone(),
+                            _ => String::new(),
+                        };
                         self.field = Some((purpose, name));
                     }
                     _ => {}
@@ -148,7 +170,8 @@ impl Dialogs {
             done = field.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
             field.request_focus();
             ui.horizontal(|ui| {
-                let word = if matches!(purpose, Purpose::Save { .. }) { "Save" } else { "Open" };
+                let saves = matches!(purpose, Purpose::Save { .. } | Purpose::SaveCurves { .. });
+                let word = if saves { "Save" } else { "Open" };
                 done |= ui.button(word).clicked();
                 ui.button("Cancel").clicked()
             })

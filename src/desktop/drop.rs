@@ -14,6 +14,8 @@ pub enum Dropped {
     Model(PathBuf),
     /// A pack's folder.
     Cohort(PathBuf),
+    /// The folder of a run, or one that holds runs.
+    Runs(PathBuf),
     /// A file that may carry a recipe.
     Carrier(PathBuf),
 }
@@ -22,7 +24,11 @@ impl Dropped {
     /// Tells by kind and ending alone; whatever it is, opening it checks it.
     pub fn of(path: &Path) -> Self {
         let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
-        if path.is_dir() {
+        if path.file_name().is_some_and(|name| name == "run.toml") {
+            Self::Runs(path.parent().unwrap_or(path).to_path_buf())
+        } else if holds_runs(path) {
+            Self::Runs(path.to_path_buf())
+        } else if path.is_dir() {
             Self::Cohort(path.to_path_buf())
         } else if path.file_name().is_some_and(|name| name == "pack.json") {
             Self::Cohort(path.parent().unwrap_or(path).to_path_buf())
@@ -32,6 +38,12 @@ impl Dropped {
             Self::Carrier(path.to_path_buf())
         }
     }
+}
+
+/// Whether a folder is a run, or has one directly below it.
+fn holds_runs(folder: &Path) -> bool {
+    let below = || std::fs::read_dir(folder).into_iter().flatten().flatten().take(256);
+    folder.join("run.toml").is_file() || below().any(|entry| entry.path().join("run.toml").is_file())
 }
 
 /// The paths dropped in this frame.
@@ -66,7 +78,7 @@ pub fn hover(ctx: &egui::Context) {
     let rect = ctx.content_rect();
     painter.rect_filled(rect, 0.0, Color32::from_black_alpha(200));
     painter.rect_stroke(rect.shrink(16.0), 8.0, Stroke::new(2.0, colors.synthetic), StrokeKind::Inside);
-    let text = "Drop a model, a pack, or an image that carries a recipe";
+    let text = "Drop a model, a pack, a run, or an image that carries a recipe";
     painter.text(rect.center(), Align2::CENTER_CENTER, text, theme::medium(16.0), colors.text);
 }
 
@@ -78,6 +90,12 @@ mod tests {
     fn paths_are_told_apart_by_kind() {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(Dropped::of(folder.path()), Dropped::Cohort(folder.path().to_path_buf()));
+        let run = folder.path().join("run");
+        std::fs::create_dir(&run).unwrap();
+        std::fs::write(run.join("run.toml"), "").unwrap();
+        assert_eq!(Dropped::of(&run), Dropped::Runs(run.clone()));
+        assert_eq!(Dropped::of(&run.join("run.toml")), Dropped::Runs(run));
+        assert_eq!(Dropped::of(folder.path()), Dropped::Runs(folder.path().to_path_buf()));
         assert_eq!(Dropped::of(Path::new("/x/pack.json")), Dropped::Cohort(PathBuf::from("/x")));
         assert_eq!(Dropped::of(Path::new("A.SafeTensors")), Dropped::Model(PathBuf::from("A.SafeTensors")));
         assert_eq!(Dropped::of(Path::new("a.png")), Dropped::Carrier(PathBuf::from("a.png")));

@@ -12,6 +12,8 @@ mod stage;
 mod strip;
 mod toolbar;
 
+pub use strip::neighbour;
+
 use eframe::egui::{CentralPanel, Color32, Frame, Margin, Panel, Stroke, Ui};
 
 use super::action::{Action, Actions};

@@ -13,7 +13,7 @@ const MOUSE: [(&str, &str); 6] = [
     ("Wheel", "Zoom at the pointer"),
     ("Right click on a film", "Menu"),
     ("Double-click on a slider or the pad", "Reset"),
-    ("Drop a file", "Open a model, a pack, or the recipe in an image"),
+    ("Drop a file", "Open a model, a pack, a run, or the recipe in an image"),
 ];
 
 /// Shows the page; `false` when it was closed.
@@ -36,6 +36,7 @@ pub fn show(ctx: &egui::Context) -> bool {
                         group(&mut left[0], Group::Sample);
                         group(&mut left[0], Group::Files);
                         group(&mut right[0], Group::View);
+                        group(&mut right[0], Group::Runs);
                         group(&mut right[0], Group::Window);
                     });
                     ui.add_space(8.0);

@@ -13,7 +13,7 @@ use crate::encoder::{self, Encoder};
 use crate::generator::Generator;
 use crate::neighbour::{self, Index, NeighbourError};
 use crate::progress::Progress;
-use crate::radiograph::Radiograph;
+use crate::radiograph::{Meaning, Radiograph};
 
 /// Largest side at which neighbours are shown.
 const SHOWN: usize = 256;
@@ -93,13 +93,32 @@ impl Reference {
         if pack.header().identity != training.cohort_hash {
             return Err(ReferenceError::OtherCohort { name, wanted: training.cohort.clone() });
         }
-        let encoder = encoder::library::for_cohort(&pack.header().identity, Some(folder))
+        Self::indexed(pack, progress)
+    }
+
+    /// As [`Reference::open`], for samples of a run that trains on this very pack.
+    ///
+    /// # Errors
+    /// [`ReferenceError`] in a sentence for the user.
+    pub fn of_pack(folder: &Path, progress: &Progress) -> Result<Self, ReferenceError> {
+        let pack = Pack::open(folder).map_err(|error| ReferenceError::Unusable(error.to_string()))?;
+        Self::indexed(pack, progress)
+    }
+
+    fn indexed(pack: Pack, progress: &Progress) -> Result<Self, ReferenceError> {
+        let name = pack.header().name.clone();
+        let encoder = encoder::library::for_cohort(&pack.header().identity, Some(pack.folder()))
             .ok_or(ReferenceError::NoEncoder { name })?;
         let index = Index::open_or_build(&pack, &encoder, progress).map_err(|error| match error {
             NeighbourError::Cancelled(_) => ReferenceError::Cancelled,
-            other => unusable(&other),
+            other => ReferenceError::Unusable(other.to_string()),
         })?;
         Ok(Self { pack, encoder, index })
+    }
+
+    /// What networks are shown as black and white, in the films' unit, and that unit.
+    pub fn unit(&self) -> ([f32; 2], Meaning) {
+        (self.pack.header().window, self.pack.header().meaning)
     }
 
     /// Where the pack lies.

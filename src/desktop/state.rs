@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 
 /// How many models the picker remembers.
 const RECENT: usize = 8;
+/// How many folders of runs, and of packs to train on.
+const FOLDERS: usize = 16;
 
 /// Dark or light.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
@@ -47,6 +49,10 @@ pub struct Settings {
     pub linear: bool,
     /// Contact sheet with a row for each finding.
     pub sheet_rows: bool,
+    /// Folders that are runs or hold runs, besides the program's own.
+    pub run_folders: Vec<PathBuf>,
+    /// Packs that were trained on, newest first.
+    pub training_cohorts: Vec<PathBuf>,
     /// Where the last export went.
     pub export_folder: Option<PathBuf>,
 }
@@ -61,6 +67,8 @@ impl Default for Settings {
             direction_names: BTreeMap::new(),
             linear: true,
             sheet_rows: false,
+            run_folders: Vec::new(),
+            training_cohorts: Vec::new(),
             export_folder: None,
         }
     }
@@ -78,6 +86,16 @@ impl Settings {
         self.recent.truncate(RECENT);
     }
 
+    /// Notes a folder that is a run or holds runs.
+    pub fn note_runs(&mut self, folder: &Path) {
+        note(&mut self.run_folders, folder);
+    }
+
+    /// Notes a pack that is trained on.
+    pub fn note_training_cohort(&mut self, folder: &Path) {
+        note(&mut self.training_cohorts, folder);
+    }
+
     /// The name of a principal direction: the one given to it, else its number.
     pub fn direction_name(&self, generator: &str, component: u16) -> String {
         let given = self.direction_names.get(generator).and_then(|names| names.get(&component));
@@ -92,6 +110,13 @@ impl Settings {
             name => names.insert(component, name.chars().take(40).collect()),
         };
     }
+}
+
+/// Puts a folder first among those remembered.
+fn note(folders: &mut Vec<PathBuf>, folder: &Path) {
+    folders.retain(|other| other != folder);
+    folders.insert(0, folder.to_path_buf());
+    folders.truncate(FOLDERS);
 }
 
 #[cfg(test)]

@@ -7,8 +7,8 @@ use super::task::time_left;
 use super::theme;
 use super::widgets::grouped;
 
-/// Draws the bar.
-pub fn show(ui: &mut Ui, session: &Session) {
+/// Draws the bar; `training` says which run goes on, if one does.
+pub fn show(ui: &mut Ui, session: &Session, training: Option<String>) {
     let colors = theme::colors(ui);
     let frame = Frame::new().fill(colors.ground).inner_margin(Margin::symmetric(16, 0));
     Panel::bottom("status").exact_size(24.0).frame(frame).show(ui, |ui| {
@@ -55,6 +55,10 @@ pub fn show(ui: &mut Ui, session: &Session) {
                 );
             }
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                if let Some(training) = training {
+                    ui.label(RichText::new(training).font(theme::caption()).color(colors.dim));
+                    ui.add_space(12.0);
+                }
                 let Some((what, fraction, left)) = session.queue() else { return };
                 let mut text = what;
                 if let Some(fraction) = fraction {

@@ -1,4 +1,4 @@
-//! The tour: drives the real window offscreen through every state of Explore and writes what it looks like.
+//! The tour: drives the real window offscreen through every workspace and writes what it looks like.
 //!
 //! In: a folder to write to. Out: pictures, in the order one would be shown around. Only phantoms are shown.
 
@@ -18,9 +18,14 @@ use super::action::Action;
 use super::command::Command;
 use super::session::Cohort;
 use super::state::Settings;
+use super::training::Training;
+use super::training::keeper::Deed;
 use super::{App, Options};
+use crate::cohort::phantom::{self, Kind, PhantomOptions};
 use crate::generator::library;
+use crate::progress::Progress;
 use crate::store::{self, StoreError};
+use crate::training::lesson::Player;
 
 /// Longest time anything but the making of a cohort may take.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -115,6 +120,7 @@ impl Tour {
         if let Some(model) = model {
             written.extend(self.explore(&model)?);
         }
+        written.extend(self.training()?);
         Ok(written)
     }
 
@@ -196,7 +202,107 @@ impl Tour {
     }
 }
 
+/// Phantoms that the run of the tour trains on.
+const PHANTOMS: usize = 200;
+/// Stages after which the run of the tour is shown.
+const STAGES: usize = 12;
+
+impl Tour {
+    /// A run on a few phantoms, in a folder of its own that is removed afterwards, from the form to a light theme.
+    fn training(&self) -> Result<Vec<PathBuf>, TourError> {
+        let data = std::env::temp_dir().join(format!("negatoscope-tour-{}", std::process::id()));
+        let written = self.training_in(&data);
+        // What cannot be removed lies in the system's folder for such things.
+        let _ = std::fs::remove_dir_all(&data);
+        written
+    }
+
+    fn training_in(&self, data: &Path) -> Result<Vec<PathBuf>, TourError> {
+        let settings = Some(Settings::default());
+        let data = Some(data.to_path_buf());
+        let mut guide = self.guide(Options { settings, data, system_dialogs: false, ..Options::default() });
+        guide.act(Action::Run(Command::GoToTraining))?;
+        guide.settle(PATIENCE)?;
+        guide.picture("10-training")?;
+
+        "11-new-run".clone_into(&mut guide.scene);
+        let packs = guide.app()?.training().places().packs();
+        std::fs::create_dir_all(&packs).map_err(|source| StoreError::Write { path: packs.clone(), source })?;
+        let out = packs.join("phantom-chest");
+        let options = PhantomOptions { kind: Kind::Chest, count: PHANTOMS, resolution: 32, seed: 1, out };
+        phantom::write(&options, &Progress::new()).map_err(|error| guide.stopped(error.to_string()))?;
+        guide.act(Action::Run(Command::NewRun))?;
+        guide.settle(PATIENCE)?;
+        let stopped = guide.stopped("the form is not open");
+        let form = guide.training()?.form().ok_or(stopped)?;
+        for (path, text) in [("name", "phantom-chest"), ("schedule.total_kimg", "40"), ("record.sample_kimg", "0.25")] {
+            form.draft().set(path, text);
+        }
+        guide.picture("11-new-run")?;
+
+        "12-run".clone_into(&mut guide.scene);
+        let stopped = guide.stopped("the spec of the run is not valid");
+        let form = guide
+            .training()?
+            .form()
+            .ok_or_else(|| TourError::Stopped { scene: "12-run".into(), reason: "the form is gone".into() })?;
+        let spec = Box::new(form.draft().spec().cloned().ok_or(stopped)?);
+        guide.training()?.ask(Deed::Make { spec, queued: false });
+        guide.until(COHORT_PATIENCE, |app| app.training().strip().stages().len() >= STAGES)?;
+        guide.settle(PATIENCE)?;
+        guide.picture("12-run")?;
+        guide.act(Action::Run(Command::PauseOrResume))?;
+        guide.until(PATIENCE, |app| app.training().runs().iter().all(|run| !run.status.state.is_running()))?;
+        for _ in 0..STAGES / 2 {
+            guide.act(Action::Run(Command::EarlierStage))?;
+        }
+        guide.settle(PATIENCE)?;
+        guide.picture("13-stage")?;
+
+        guide.act(Action::Run(Command::Teach))?;
+        guide.settle(PATIENCE)?;
+        for player in [Player::Critic, Player::Critic, Player::Critic, Player::Generator, Player::Critic] {
+            if let Some(teaching) = guide.training()?.teaching() {
+                teaching.step(player);
+            }
+            guide.settle(PATIENCE)?;
+        }
+        guide.picture("14-teachers-mode")?;
+        let run = guide.app()?.training().runs().first().map(|run| run.root.clone());
+        if let Some(run) = run {
+            guide.training()?.select(&run);
+        }
+        guide.act(Action::Run(Command::Theme))?;
+        guide.settle(PATIENCE)?;
+        guide.picture("15-training-light")?;
+        Ok(guide.written)
+    }
+}
+
 impl Guide<'_> {
+    fn training(&mut self) -> Result<&mut Training, TourError> {
+        let scene = self.scene.clone();
+        match &mut self.harness.state_mut().0 {
+            Ok(app) => Ok(app.training_mut()),
+            Err(error) => Err(TourError::Stopped { scene, reason: error.to_string() }),
+        }
+    }
+
+    /// Draws frames until `done`.
+    fn until(&mut self, patience: Duration, done: impl Fn(&App) -> bool) -> Result<(), TourError> {
+        let start = Instant::now();
+        loop {
+            self.frames(1);
+            if done(self.app()?) {
+                return Ok(());
+            }
+            if start.elapsed() > patience {
+                return Err(self.stopped(format!("nothing came of it in {} s", patience.as_secs())));
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
     fn stopped(&self, reason: impl Into<String>) -> TourError {
         TourError::Stopped { scene: self.scene.clone(), reason: reason.into() }
     }

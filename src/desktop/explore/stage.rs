@@ -3,18 +3,18 @@
 use std::time::Duration;
 
 use eframe::egui::{
-    Align2, Color32, FontId, Mesh, PointerButton, Rect, Response, RichText, Shape, Stroke, Ui, UiBuilder, Vec2, pos2,
-    vec2,
+    Align2, Color32, FontId, Mesh, PointerButton, Rect, Response, RichText, Shape, Stroke, Ui, UiBuilder, pos2, vec2,
 };
 
 use super::{Explore, Mode};
 use crate::desktop::action::{Action, Actions};
 use crate::desktop::command::Command;
 use crate::desktop::lightbox::{ColorMap, Look, Pane, Reading, drag_window};
+use crate::desktop::notice;
 use crate::desktop::render_worker::Sample;
 use crate::desktop::session::Session;
 use crate::desktop::theme::{self, Colors};
-use crate::desktop::widgets::{Icon, badge, icon_button, number, signed};
+use crate::desktop::widgets::{badge, number, signed};
 use crate::generator::Recipe;
 use crate::radiograph::Meaning;
 
@@ -33,7 +33,7 @@ pub fn show(ui: &mut Ui, view: &mut Explore, session: &mut Session, actions: &mu
         (Some(sample), Mode::Blink) => blink(ui, rect, view, session, &sample, actions),
         (Some(sample), Mode::Difference) => difference(ui, rect, view, session, &sample, actions),
     }
-    notices(ui, rect, session, actions);
+    notice::show(ui, rect, &session.notices, actions);
 }
 
 fn single(
@@ -281,38 +281,4 @@ fn message(ui: &Ui, rect: Rect, text: &str) {
     let on = Colors::on_film();
     let galley = ui.painter().layout(text.to_owned(), theme::text(), on.text, rect.width() - 64.0);
     ui.painter().galley(rect.center() - galley.size() * 0.5, galley, on.text);
-}
-
-/// Messages at the top of the light box, below the captions.
-fn notices(ui: &mut Ui, rect: Rect, session: &Session, actions: &mut Actions) {
-    let on = Colors::on_film();
-    let width = (rect.width() - 2.0 * EDGE).min(560.0);
-    let mut top = rect.top() + 44.0;
-    for (index, notice) in session.notices.all().iter().enumerate() {
-        let ink = if notice.failed { on.danger } else { on.text };
-        let text = ui.painter().layout(notice.text.clone(), theme::text(), on.text, width - 76.0);
-        let size = Vec2::new(width, text.size().y + 16.0);
-        let area = Rect::from_min_size(pos2(rect.center().x - width * 0.5, top), size);
-        let painter = ui.painter();
-        painter.rect(
-            area,
-            4.0,
-            Colors::on_film().raised,
-            Stroke::new(1.0, theme::tint(ink, on.panel, 0.5)),
-            eframe::egui::StrokeKind::Inside,
-        );
-        let icon = if notice.failed { Icon::Warning } else { Icon::Info };
-        icon.paint(painter, pos2(area.left() + 20.0, area.center().y), 14.0, ink);
-        let name = notice.text.clone();
-        let response = ui.interact(area, ui.scope_id().with(("notice", index)), eframe::egui::Sense::hover());
-        response.widget_info(|| eframe::egui::WidgetInfo::labeled(eframe::egui::Role::Alert, true, &name));
-        ui.painter().galley(pos2(area.left() + 40.0, area.top() + 8.0), text, on.text);
-        let close = Rect::from_center_size(pos2(area.right() - 18.0, area.center().y), vec2(24.0, 24.0));
-        ui.scope_builder(UiBuilder::new().max_rect(close), |ui| {
-            if icon_button(ui, Icon::Close, Some(on.dim), "Dismiss", "Takes this message away").clicked() {
-                actions.push(Action::Dismiss(index));
-            }
-        });
-        top = area.bottom() + 8.0;
-    }
 }

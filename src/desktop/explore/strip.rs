@@ -4,6 +4,7 @@ use eframe::egui::{RichText, ScrollArea, Stroke, Ui, vec2};
 
 use super::{Explore, cohort_states};
 use crate::desktop::action::Actions;
+use crate::desktop::lightbox::Look;
 use crate::desktop::neighbour_worker::Verdict;
 use crate::desktop::reference::{Near, Reference};
 use crate::desktop::session::{Cohort, Session};
@@ -30,7 +31,7 @@ pub fn show(ui: &mut Ui, view: &Explore, session: &Session, actions: &mut Action
                 match verdict.map(|verdict| &verdict.nears) {
                     Some(Ok(nears)) => {
                         for near in nears {
-                            neighbour(ui, view, session, near, phantom);
+                            neighbour(ui, view.look(session), near, phantom);
                         }
                     }
                     Some(Err(reason)) => failed(ui, reason),
@@ -55,7 +56,8 @@ fn failed(ui: &mut Ui, reason: &str) {
     });
 }
 
-fn neighbour(ui: &mut Ui, view: &Explore, session: &Session, near: &Near, phantom: bool) {
+/// One neighbour: its film, how near it is, and whose it is.
+pub fn neighbour(ui: &mut Ui, look: Look, near: &Near, phantom: bool) {
     let colors = theme::colors(ui);
     let accent = colors.reference(phantom);
     let side = if ui.available_width() < 230.0 { 80.0 } else { 104.0 };
@@ -64,7 +66,7 @@ fn neighbour(ui: &mut Ui, view: &Explore, session: &Session, near: &Near, phanto
         let name = who(&near.patient, phantom);
         let thumbnail = Thumbnail {
             film: Some(&near.film),
-            look: view.look(session),
+            look,
             size: vec2(side, side),
             frame: Stroke::new(1.0, theme::tint(accent, colors.panel, 0.7)),
             name: &name,

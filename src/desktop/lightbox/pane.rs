@@ -50,7 +50,7 @@ impl Pane<'_> {
         if response.dragged_by(PointerButton::Middle) {
             zoom.pan_by(response.drag_delta(), inner, size);
         }
-        let place = whole_pixels(zoom.place(inner, size), ui.pixels_per_point());
+        let place = self.place(rect, zoom, ui.pixels_per_point());
         let painter = ui.painter_at(rect);
         self.film.paint(&painter, place, &self.look);
         painter.rect_stroke(place.expand(0.5), 0.0, Stroke::new(1.0, self.frame), StrokeKind::Outside);
@@ -64,6 +64,11 @@ impl Pane<'_> {
             response.on_hover_cursor(CursorIcon::Crosshair)
         };
         (response, reading)
+    }
+
+    /// Where the film lies when it is drawn into `rect`.
+    pub fn place(&self, rect: Rect, zoom: &Zoom, pixels_per_point: f32) -> Rect {
+        whole_pixels(zoom.place(inner(rect), self.film.size()), pixels_per_point)
     }
 
     /// Physical pixels per film pixel in `rect`.

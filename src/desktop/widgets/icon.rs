@@ -29,6 +29,12 @@ pub enum Icon {
     Close,
     /// Finds commands.
     Search,
+    /// Opens a folder.
+    Folder,
+    /// A board to teach at.
+    Teach,
+    /// What is done more seldom.
+    More,
     /// A curve that falls towards its floor: training.
     Curve,
 }
@@ -112,6 +118,27 @@ impl Icon {
             Self::Close => {
                 line(&[(-0.6, -0.6), (0.6, 0.6)]);
                 line(&[(-0.6, 0.6), (0.6, -0.6)]);
+            }
+            Self::Folder => {
+                line(&[
+                    (-0.9, -0.6),
+                    (-0.9, 0.75),
+                    (0.9, 0.75),
+                    (0.9, -0.35),
+                    (0.0, -0.35),
+                    (-0.25, -0.7),
+                    (-0.9, -0.7),
+                ]);
+            }
+            Self::Teach => {
+                frame(0.0, -0.25, 1.9, 1.2, 0.1);
+                line(&[(-0.5, 0.9), (0.0, 0.35), (0.5, 0.9)]);
+                line(&[(-0.55, -0.05), (-0.15, -0.45), (0.15, -0.15), (0.55, -0.5)]);
+            }
+            Self::More => {
+                for x in [-0.6, 0.0, 0.6] {
+                    dot(x, 0.0, 0.15);
+                }
             }
             Self::Curve => {
                 line(&[(-0.9, -0.9), (-0.9, 0.9), (0.9, 0.9)]);

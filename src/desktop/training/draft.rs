@@ -1,0 +1,397 @@
+//! A run that is being composed: a spec as text fields, checked as one types, each problem beside the field that causes it.
+//!
+//! The fields are those of the spec's own file, so that nothing a spec can say is out of reach here.
+
+use std::collections::BTreeMap;
+
+use toml::{Table, Value};
+
+use crate::generator::Family;
+use crate::training::presets;
+use crate::training::spec::{Anchor, Average, Loss, RunSpec};
+
+/// Parts of a spec that may be absent, and what they are when they are switched on.
+const OPTIONAL: [&str; 2] = ["anchor", "start_from"];
+
+/// A spec that is being written.
+pub struct Draft {
+    preset: &'static str,
+    family: Family,
+    table: Table,
+    /// What is typed into a field and is not of its kind, or not yet.
+    typed: BTreeMap<String, String>,
+    verdict: Verdict,
+}
+
+/// What is wrong with a draft; nothing where there is a spec.
+#[derive(Debug, Clone, Default)]
+struct Verdict {
+    spec: Option<RunSpec>,
+    /// By the field that causes it.
+    problems: BTreeMap<String, String>,
+    /// Where no single field causes it.
+    elsewhere: Option<String>,
+}
+
+/// One field of the spec's file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Field {
+    /// Its place in the file: `schedule.levels.0.batch`.
+    pub path: String,
+    /// What is typed.
+    pub text: String,
+    /// What it may be, where that is a short list.
+    pub choices: &'static [&'static str],
+    /// What is wrong with it.
+    pub problem: Option<String>,
+}
+
+impl Draft {
+    /// A preset's spec; name and cohort are kept from `before` where there is one.
+    pub fn new(preset: &'static str, family: Family, before: Option<&Self>) -> Self {
+        let spec = presets::preset(preset, family);
+        let mut table = spec.and_then(|spec| Table::try_from(spec).ok()).unwrap_or_default();
+        for kept in ["name", "cohort", "seed"] {
+            if let Some(value) = before.and_then(|draft| draft.table.get(kept)) {
+                table.insert(kept.to_owned(), value.clone());
+            }
+        }
+        if before.is_none() {
+            table.insert("cohort".to_owned(), Value::String(String::new()));
+        }
+        let mut draft = Self { preset, family, table, typed: BTreeMap::new(), verdict: Verdict::default() };
+        draft.check();
+        draft
+    }
+
+    /// The spec of another run, to be changed.
+    pub fn like(spec: &RunSpec) -> Self {
+        let family = spec.network.family;
+        let mut draft = Self::new(presets::NAMES[0], family, None);
+        draft.preset = "";
+        draft.table = Table::try_from(spec).unwrap_or_default();
+        draft.check();
+        draft
+    }
+
+    /// The preset that it began with; empty for the spec of another run.
+    pub fn preset(&self) -> &'static str {
+        self.preset
+    }
+
+    /// The networks' family.
+    pub fn family(&self) -> Family {
+        self.family
+    }
+
+    /// The spec, once nothing is wrong.
+    pub fn spec(&self) -> Option<&RunSpec> {
+        self.verdict.spec.as_ref()
+    }
+
+    /// What is wrong and belongs to no single field.
+    pub fn problem_elsewhere(&self) -> Option<&str> {
+        self.verdict.elsewhere.as_deref()
+    }
+
+    /// How many fields are wrong.
+    pub fn problems(&self) -> usize {
+        self.verdict.problems.len()
+    }
+
+    /// The field at `path`, if there is one.
+    pub fn field(&self, path: &str) -> Option<Field> {
+        let value = at(&self.table, path)?;
+        Some(self.describe(path.to_owned(), value))
+    }
+
+    /// All fields, in the order of the file.
+    pub fn fields(&self) -> Vec<Field> {
+        let mut found = Vec::new();
+        walk(&self.table, "", &mut |path, value| found.push(self.describe(path.to_owned(), value)));
+        found
+    }
+
+    fn describe(&self, path: String, value: &Value) -> Field {
+        let text = self.typed.get(&path).cloned().unwrap_or_else(|| plain(value));
+        let problem = self.verdict.problems.get(&path).cloned();
+        Field { choices: choices(&path), text, problem, path }
+    }
+
+    /// Takes what was typed into a field.
+    pub fn set(&mut self, path: &str, text: &str) {
+        if matches!(path, "loss.kind" | "average.kind") {
+            self.set_kind(path, text);
+        } else if let Some(value) = at_mut(&mut self.table, path) {
+            match parsed(value, text) {
+                Some(new) => {
+                    *value = new;
+                    self.typed.remove(path);
+                }
+                None => {
+                    self.typed.insert(path.to_owned(), text.to_owned());
+                }
+            }
+        }
+        self.check();
+    }
+
+    /// Another kind of loss or average has other numbers.
+    fn set_kind(&mut self, path: &str, kind: &str) {
+        let table = match (path, kind) {
+            ("loss.kind", "wgan_gp") => Table::try_from(Loss::WganGp { penalty: 10.0, drift: 0.001 }),
+            ("loss.kind", "r1") => Table::try_from(Loss::R1 { gamma: 1.0, every: 8, label_weight: 1.0 }),
+            ("average.kind", "per_step") => Table::try_from(Average::PerStep { decay: 0.999 }),
+            ("average.kind", "half_life") => Table::try_from(Average::HalfLife { kimg: 4.0 }),
+            _ => return,
+        };
+        if let (Ok(table), Some((part, _))) = (table, path.split_once('.')) {
+            self.typed.retain(|typed, _| !typed.starts_with(part));
+            self.table.insert(part.to_owned(), Value::Table(table));
+        }
+    }
+
+    /// The parts that may be absent, and whether they are there.
+    pub fn optional(&self) -> impl Iterator<Item = (&'static str, bool)> {
+        OPTIONAL.into_iter().map(|name| (name, self.table.contains_key(name)))
+    }
+
+    /// Switches a part on or off that may be absent.
+    pub fn switch(&mut self, part: &str, on: bool) {
+        if on {
+            let value = match part {
+                // Read from text, so that numbers which a spec may leave out begin at their defaults.
+                "anchor" => toml::from_str::<Anchor>("alone_kimg = 10.0\nweight = 1.0")
+                    .ok()
+                    .and_then(|anchor| Table::try_from(anchor).ok())
+                    .map(Value::Table),
+                _ => Some(Value::String(String::new())),
+            };
+            if let Some(value) = value {
+                self.table.insert(part.to_owned(), value);
+            }
+        } else {
+            self.table.remove(part);
+            self.typed.retain(|typed, _| !typed.starts_with(part));
+        }
+        self.check();
+    }
+
+    /// The spec as its file will be.
+    pub fn to_toml(&self) -> String {
+        toml::to_string(&self.table).unwrap_or_default()
+    }
+
+    fn check(&mut self) {
+        let mut problems: BTreeMap<String, String> = BTreeMap::new();
+        for (path, text) in &self.typed {
+            if let Some(value) = at(&self.table, path) {
+                problems.insert(path.clone(), needs(value, text));
+            }
+        }
+        if plain_at(&self.table, "cohort").is_empty() {
+            problems.insert("cohort".to_owned(), "choose the pack to train on".to_owned());
+        }
+        if at(&self.table, "start_from").is_some() && plain_at(&self.table, "start_from").is_empty() {
+            problems.insert("start_from".to_owned(), "give a checkpoint of another run".to_owned());
+        }
+        let mut elsewhere = None;
+        let spec = match read(&self.table) {
+            Ok(spec) => Some(spec),
+            Err(problem) => {
+                match self.culprit(&problem) {
+                    Some(path) => {
+                        problems.entry(path).or_insert(problem);
+                    }
+                    None => elsewhere = Some(problem),
+                }
+                None
+            }
+        };
+        let spec = spec.filter(|_| problems.is_empty());
+        self.verdict = Verdict { spec, problems, elsewhere };
+    }
+
+    /// The field without which the problem would not be: set back to the preset's value, it goes away.
+    fn culprit(&self, problem: &str) -> Option<String> {
+        let base = presets::preset(if self.preset.is_empty() { presets::NAMES[0] } else { self.preset }, self.family);
+        let base = Table::try_from(base?).ok()?;
+        let mut changed = Vec::new();
+        walk(&self.table, "", &mut |path, value| {
+            if at(&base, path).is_some_and(|own| own != value) {
+                changed.push(path.to_owned());
+            }
+        });
+        changed.into_iter().find(|path| {
+            let mut other = self.table.clone();
+            if let (Some(value), Some(own)) = (at_mut(&mut other, path), at(&base, path)) {
+                *value = own.clone();
+            }
+            read(&other).err().is_none_or(|other| other != problem)
+        })
+    }
+}
+
+fn read(table: &Table) -> Result<RunSpec, String> {
+    RunSpec::parse(&toml::to_string(table).map_err(|error| error.to_string())?)
+}
+
+/// Calls `see` for every number, word and switch in the table.
+fn walk(table: &Table, before: &str, see: &mut dyn FnMut(&str, &Value)) {
+    for (name, value) in table {
+        let path = if before.is_empty() { name.clone() } else { format!("{before}.{name}") };
+        match value {
+            Value::Table(inner) => walk(inner, &path, see),
+            Value::Array(items) => {
+                for (i, item) in items.iter().enumerate() {
+                    match item {
+                        Value::Table(inner) => walk(inner, &format!("{path}.{i}"), see),
+                        plain => see(&format!("{path}.{i}"), plain),
+                    }
+                }
+            }
+            plain => see(&path, plain),
+        }
+    }
+}
+
+fn at<'a>(table: &'a Table, path: &str) -> Option<&'a Value> {
+    let mut parts = path.split('.');
+    let first = table.get(parts.next()?)?;
+    parts.try_fold(first, |value, part| match value {
+        Value::Table(inner) => inner.get(part),
+        Value::Array(items) => items.get(part.parse::<usize>().ok()?),
+        _ => None,
+    })
+}
+
+fn at_mut<'a>(table: &'a mut Table, path: &str) -> Option<&'a mut Value> {
+    let mut parts = path.split('.');
+    let first = table.get_mut(parts.next()?)?;
+    parts.try_fold(first, |value, part| match value {
+        Value::Table(inner) => inner.get_mut(part),
+        Value::Array(items) => items.get_mut(part.parse::<usize>().ok()?),
+        _ => None,
+    })
+}
+
+/// A value as a person types it.
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Float(number) => number.to_string(),
+        other => other.to_string(),
+    }
+}
+
+fn plain_at(table: &Table, path: &str) -> String {
+    at(table, path).map(plain).unwrap_or_default()
+}
+
+/// What was typed as a value of the same kind as `like`.
+fn parsed(like: &Value, text: &str) -> Option<Value> {
+    let text = text.trim();
+    match like {
+        Value::Float(_) => text.replace('\u{2212}', "-").parse().ok().filter(|v: &f64| v.is_finite()).map(Value::Float),
+        Value::Integer(_) => text.parse().ok().map(Value::Integer),
+        Value::Boolean(_) => text.parse().ok().map(Value::Boolean),
+        Value::String(_) => Some(Value::String(text.to_owned())),
+        _ => None,
+    }
+}
+
+fn needs(value: &Value, text: &str) -> String {
+    let kind = match value {
+        Value::Integer(_) => "a whole number",
+        Value::Boolean(_) => "true or false",
+        _ => "a number",
+    };
+    if text.trim().is_empty() { format!("give {kind}") } else { format!("\u{201c}{text}\u{201d} is not {kind}") }
+}
+
+/// What a field may be, where that is a short list.
+fn choices(path: &str) -> &'static [&'static str] {
+    match path {
+        "network.family" => &["prog_gan", "cpd_gan"],
+        "loss.kind" => &["wgan_gp", "r1"],
+        "average.kind" => &["per_step", "half_life"],
+        "data.augment" => &["none", "translate", "translate_tone"],
+        "data.balanced" | "record.half_precision" => &["true", "false"],
+        _ => &[],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn draft() -> Draft {
+        let mut draft = Draft::new("small-32", Family::ProgGan, None);
+        draft.set("cohort", "/packs/chest");
+        draft
+    }
+
+    #[test]
+    fn every_field_of_every_preset_can_be_seen_and_set() {
+        for family in [Family::ProgGan, Family::CpdGan] {
+            for preset in presets::NAMES {
+                let mut draft = Draft::new(preset, family, None);
+                draft.set("cohort", "/packs/chest");
+                let mut wanted = presets::preset(preset, family).unwrap();
+                wanted.cohort = "/packs/chest".into();
+                assert_eq!(draft.spec(), Some(&wanted), "{preset}");
+                // Typing what already stands there changes nothing.
+                for field in draft.fields() {
+                    draft.set(&field.path, &field.text);
+                }
+                assert_eq!(draft.spec(), Some(&wanted), "{preset}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_problem_stands_beside_the_field_that_causes_it() {
+        let problem = |draft: &Draft, path: &str| draft.field(path).unwrap().problem;
+        let mut draft = draft();
+        for (path, wrong, word, right) in [
+            ("schedule.levels.1.batch", "6", "multiple of 4", "8"),
+            ("optimiser.rate", "0", "above 0", "0.001"),
+            ("optimiser.rate", "fast", "is not a number", "0.001"),
+            ("name", "../x", "name must be", "chest"),
+            ("schedule.total_kimg", "", "give a number", "12"),
+            ("record.keep", "1.5", "whole number", "3"),
+            ("network.latent", "0", "latent", "32"),
+        ] {
+            draft.set(path, wrong);
+            assert!(
+                problem(&draft, path).is_some_and(|text| text.contains(word)),
+                "{path}: {:?}",
+                problem(&draft, path)
+            );
+            assert_eq!((draft.spec(), draft.problems()), (None, 1));
+            assert_eq!(draft.field(path).unwrap().text, wrong);
+            draft.set(path, right);
+            assert!(draft.spec().is_some(), "{path}");
+        }
+        assert_eq!(draft.spec().unwrap().schedule.total_kimg, 12.0);
+    }
+
+    #[test]
+    fn another_loss_brings_its_own_numbers_and_parts_can_be_switched_on() {
+        let mut draft = draft();
+        draft.set("loss.kind", "wgan_gp");
+        assert_eq!(draft.spec().unwrap().loss, Loss::WganGp { penalty: 10.0, drift: 0.001 });
+        draft.set("loss.penalty", "7.5");
+        assert_eq!(draft.spec().unwrap().loss, Loss::WganGp { penalty: 7.5, drift: 0.001 });
+        draft.switch("anchor", true);
+        draft.set("anchor.weight", "2");
+        assert_eq!(draft.spec().unwrap().anchor.unwrap().weight, 2.0);
+        draft.switch("anchor", false);
+        draft.switch("start_from", true);
+        assert!(draft.spec().is_none());
+        draft.set("start_from", "/runs/a/checkpoints/1.safetensors");
+        assert!(draft.spec().is_some_and(|spec| spec.anchor.is_none() && spec.start_from.is_some()));
+        let again = Draft::like(draft.spec().unwrap());
+        assert_eq!(again.spec(), draft.spec());
+    }
+}

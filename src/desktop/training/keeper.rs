@@ -1,0 +1,228 @@
+//! What is done to runs: beginning, resuming, asking, queueing, deleting. One thread does it, in the order it was asked.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::thread;
+
+use eframe::egui;
+
+use super::Places;
+use crate::cohort::Pack;
+use crate::training::queue::Queue;
+use crate::training::run_folder::{self, Request, RunFolder};
+use crate::training::spec::RunSpec;
+use crate::training::{launch, status};
+
+/// One thing to be done.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Deed {
+    /// Makes a run's folder and begins it, or lets it wait for its turn.
+    Make {
+        /// What fixes the run.
+        spec: Box<RunSpec>,
+        /// Whether it waits.
+        queued: bool,
+    },
+    /// Begins or resumes a run.
+    Start(PathBuf),
+    /// Leaves a request in its folder.
+    Ask(PathBuf, Request),
+    /// Puts it at the end of the queue.
+    Enqueue(PathBuf),
+    /// Takes it out of the queue.
+    Unqueue(PathBuf),
+    /// Moves its folder to the bin beside it.
+    Delete(PathBuf),
+    /// Moves a folder back from the bin.
+    PutBack {
+        /// Where it lies in the bin.
+        from: PathBuf,
+        /// Where it lay.
+        to: PathBuf,
+    },
+    /// Goes on with a queue that was left behind.
+    GoOnWithQueue,
+}
+
+/// What was done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Done {
+    /// A run's folder was made.
+    Made(PathBuf),
+    /// A run was begun or resumed.
+    Started(PathBuf),
+    /// A request was left.
+    Asked,
+    /// The queue was changed.
+    Queued,
+    /// A run was moved to the bin.
+    Deleted {
+        /// Where it lay.
+        from: PathBuf,
+        /// Where it lies now.
+        to: PathBuf,
+    },
+    /// A run was moved back.
+    Restored(PathBuf),
+    /// There was nothing to do.
+    Nothing,
+}
+
+/// Why something could not be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// In a sentence.
+    pub reason: String,
+    /// Whether it is about the cohort of a run that was to be made, so that it belongs beside that field.
+    pub cohort: bool,
+}
+
+/// The window's end of the thread.
+pub struct Keeper {
+    deeds: mpsc::Sender<Deed>,
+    answers: mpsc::Receiver<Result<Done, Refusal>>,
+    open: usize,
+}
+
+impl Keeper {
+    /// Starts the thread; `program` is what trains.
+    ///
+    /// # Errors
+    /// When the system has no thread to give.
+    pub fn spawn(ctx: &egui::Context, places: Places, program: PathBuf) -> io::Result<Self> {
+        let (deeds, of_thread) = mpsc::channel::<Deed>();
+        let (sender, answers) = mpsc::channel();
+        let ctx = ctx.clone();
+        thread::Builder::new().name("keep runs".to_owned()).spawn(move || {
+            for deed in of_thread {
+                let answer = act(deed, &places, &program);
+                if sender.send(answer).is_err() {
+                    return;
+                }
+                ctx.request_repaint();
+            }
+        })?;
+        Ok(Self { deeds, answers, open: 0 })
+    }
+
+    /// Has something done.
+    pub fn ask(&mut self, deed: Deed) {
+        if self.deeds.send(deed).is_ok() {
+            self.open += 1;
+        }
+    }
+
+    /// What was done since the last call.
+    pub fn answers(&mut self) -> Vec<Result<Done, Refusal>> {
+        let answers: Vec<_> = self.answers.try_iter().collect();
+        self.open -= answers.len().min(self.open);
+        answers
+    }
+
+    /// Whether something is still to be done.
+    pub fn is_busy(&self) -> bool {
+        self.open > 0
+    }
+}
+
+fn act(deed: Deed, places: &Places, program: &Path) -> Result<Done, Refusal> {
+    let refused = |reason: String| Refusal { reason, cohort: false };
+    let queue = Queue::new(places.data());
+    match deed {
+        Deed::Make { spec, queued } => {
+            let cohort = |reason| Refusal { reason, cohort: true };
+            let spec = checked(*spec).map_err(cohort)?;
+            let root = places.new_run(&spec.name).map_err(refused)?;
+            // Let go of at once: the process that trains takes hold of it.
+            drop(RunFolder::create(&root, &spec).map_err(|error| refused(error.to_string()))?);
+            if queued {
+                queue.add(&root).map_err(|error| refused(error.to_string()))?;
+                work_on(&queue, program).map_err(refused)?;
+            } else {
+                start(program, &root).map_err(refused)?;
+            }
+            Ok(Done::Made(root))
+        }
+        Deed::Start(root) => {
+            // Requests of an earlier evening shall not end this one.
+            for request in ["request.pause", "request.stop"] {
+                let _ = std::fs::remove_file(root.join(request));
+            }
+            queue.remove(&root).map_err(|error| refused(error.to_string()))?;
+            start(program, &root).map_err(refused)?;
+            Ok(Done::Started(root))
+        }
+        Deed::Ask(root, request) => {
+            run_folder::request(&root, request).map_err(|error| refused(error.to_string()))?;
+            Ok(Done::Asked)
+        }
+        Deed::Enqueue(root) => {
+            queue.add(&root).map_err(|error| refused(error.to_string()))?;
+            work_on(&queue, program).map_err(refused)?;
+            Ok(Done::Queued)
+        }
+        Deed::Unqueue(root) => {
+            queue.remove(&root).map_err(|error| refused(error.to_string()))?;
+            Ok(Done::Queued)
+        }
+        Deed::Delete(root) => {
+            if status::status(&root).is_ok_and(|status| status.state.is_running()) {
+                return Err(refused(format!("{} is running; pause or stop it first.", root.display())));
+            }
+            queue.remove(&root).map_err(|error| refused(error.to_string()))?;
+            let to = Places::in_bin(&root).map_err(refused)?;
+            std::fs::rename(&root, &to)
+                .map_err(|error| refused(format!("{} could not be moved to the bin: {error}", root.display())))?;
+            Ok(Done::Deleted { from: root, to })
+        }
+        Deed::PutBack { from, to } => {
+            if to.exists() {
+                return Err(refused(format!("{} exists again; the deleted run stays in the bin.", to.display())));
+            }
+            std::fs::rename(&from, &to)
+                .map_err(|error| refused(format!("{} could not be moved back: {error}", from.display())))?;
+            Ok(Done::Restored(to))
+        }
+        Deed::GoOnWithQueue => {
+            work_on(&queue, program).map_err(refused)?;
+            Ok(Done::Nothing)
+        }
+    }
+}
+
+/// The spec with its cohort's path made whole, if that pack can serve it.
+fn checked(mut spec: RunSpec) -> Result<RunSpec, String> {
+    spec.cohort = std::path::absolute(&spec.cohort).unwrap_or(spec.cohort);
+    let pack = Pack::open(&spec.cohort).map_err(|error| error.to_string())?;
+    let largest = pack.header().resolutions.iter().max().copied().unwrap_or(0);
+    if largest < spec.network.resolution {
+        return Err(format!(
+            "this pack holds images of {largest} px at most, and the run asks for {} px",
+            spec.network.resolution
+        ));
+    }
+    Ok(spec)
+}
+
+fn start(program: &Path, root: &Path) -> Result<(), String> {
+    let child = launch::launch(program, root);
+    let child = child.map_err(|error| format!("{} could not be started: {error}", program.display()))?;
+    let_go(child);
+    Ok(())
+}
+
+fn work_on(queue: &Queue, program: &Path) -> Result<(), String> {
+    let worker = queue.begin(program).map_err(|error| format!("the queue could not be worked on: {error}"))?;
+    worker.into_iter().for_each(let_go);
+    Ok(())
+}
+
+/// The process goes on without the window; while the window is there, a thread takes note of its end, so that nothing is
+/// left of it.
+fn let_go(mut child: std::process::Child) {
+    let waiting = thread::Builder::new().name("wait for training".to_owned()).spawn(move || child.wait());
+    if let Err(error) = waiting {
+        tracing::warn!("no thread waits for the training process: {error}");
+    }
+}

@@ -1,0 +1,72 @@
+//! How far a run is, in words and as a bar.
+
+use eframe::egui::{Color32, Rect, Role, Sense, Ui, WidgetInfo, vec2};
+
+use super::watcher::Run;
+use crate::desktop::theme::{self, Colors};
+use crate::training::status::RunState;
+
+/// Share of the run that is done, 0 to 1.
+pub fn share(run: &Run) -> f32 {
+    let status = &run.status;
+    if status.state == RunState::Finished {
+        return 1.0;
+    }
+    if status.total_kimg > 0.0 { (status.kimg / status.total_kimg).clamp(0.0, 1.0) as f32 } else { 0.0 }
+}
+
+/// The same in per cent.
+pub fn percent(run: &Run) -> String {
+    let percent = 100.0 * share(run);
+    if percent > 0.0 && percent < 10.0 { format!("{percent:.1} %") } else { format!("{percent:.0} %") }
+}
+
+/// Thousands of images shown, of how many.
+pub fn kimg(run: &Run) -> String {
+    let (done, total) = (run.status.kimg, run.status.total_kimg);
+    let places = usize::from(total < 100.0);
+    format!("{done:.places$} of {total:.places$} kimg")
+}
+
+/// Images per second, once measured.
+pub fn speed(run: &Run) -> Option<String> {
+    let rate = run.status.figures.as_ref()?.images_per_second;
+    (rate > 0.0).then(|| if rate < 10.0 { format!("{rate:.1} img/s") } else { format!("{rate:.0} img/s") })
+}
+
+/// The state in a few words, with the place in the queue.
+pub fn state(run: &Run) -> String {
+    let state = run.status.state;
+    match run.queued {
+        _ if run.problem.is_some() => "cannot be read".to_owned(),
+        Some(1) if !state.is_running() => "next in the queue".to_owned(),
+        Some(place) if !state.is_running() => format!("{place} in the queue"),
+        _ if state == RunState::NotBegun && !run.last_words.is_empty() => "did not begin".to_owned(),
+        _ if state == RunState::NotBegun => "starting".to_owned(),
+        _ if run.status.request.is_some() && state.is_running() => "about to obey".to_owned(),
+        _ => state.words().to_owned(),
+    }
+}
+
+/// The colour of the state: amber while samples are being made, red where something is wrong. The word stands beside it.
+pub fn color(run: &Run, colors: &Colors) -> Color32 {
+    let failed = run.problem.is_some() || run.status.state == RunState::NotBegun && !run.last_words.is_empty();
+    match run.status.state {
+        RunState::Failed | RunState::Interrupted => colors.danger,
+        _ if failed => colors.danger,
+        RunState::RunningHere | RunState::RunningElsewhere => colors.synthetic,
+        _ => colors.dim,
+    }
+}
+
+/// A thin bar over the whole width.
+pub fn bar(ui: &mut Ui, run: &Run) {
+    let colors = theme::colors(ui);
+    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), 3.0), Sense::hover());
+    response.widget_info(|| WidgetInfo::labeled(Role::ProgressIndicator, true, percent(run)));
+    ui.painter().rect_filled(rect, 1.5, colors.track);
+    let done = Rect::from_min_size(rect.min, vec2(rect.width() * share(run), rect.height()));
+    let fill =
+        if run.status.state.is_running() { colors.synthetic } else { theme::tint(colors.dim, colors.panel, 0.7) };
+    ui.painter().rect_filled(done, 1.5, fill);
+}

@@ -1,0 +1,265 @@
+//! The Training workspace driven as a person would drive it, with real runs in processes of their own; no graphics
+//! device is needed.
+
+mod common;
+
+use std::path::PathBuf;
+use std::process::Command as Process;
+use std::time::{Duration, Instant};
+
+use common::{World, drop_file, settle, wait, window, world};
+use eframe::egui::{Key, Role};
+use egui_kittest::Harness;
+use egui_kittest::kittest::Queryable as _;
+use negatoscope::desktop::action::Action;
+use negatoscope::desktop::command::Command;
+use negatoscope::desktop::training::keeper::Deed;
+use negatoscope::desktop::training::watcher::Run;
+use negatoscope::desktop::workspace::Workspace;
+use negatoscope::desktop::{App, Options, state::Settings};
+use negatoscope::training::status::RunState;
+
+type Window = Harness<'static, App>;
+
+/// Options of a window whose runs lie in the world's folder, and which knows the world's pack.
+fn options(world: &World) -> Options {
+    let settings = Settings { training_cohorts: vec![world.pack.clone()], ..Settings::default() };
+    Options {
+        settings: Some(settings),
+        data: Some(world.folder.path().join("data")),
+        trainer: Some(PathBuf::from(env!("CARGO_BIN_EXE_negatoscope"))),
+        ..common::options(None, None)
+    }
+}
+
+fn act(window: &mut Window, command: Command) {
+    let ctx = window.ctx.clone();
+    window.state_mut().act(&ctx, Action::Run(command));
+    window.run_steps(3);
+}
+
+fn click(window: &mut Window, name: &str) {
+    window.get_by_role_and_label(Role::Button, name).click();
+    window.run_steps(3);
+}
+
+/// Composes a run that is small enough for a test: 16 px, a few features.
+fn compose(window: &mut Window, name: &str, kimg: &str) {
+    act(window, Command::NewRun);
+    settle(window);
+    window.get_by_role_and_label(Role::TextInput, "Name").set_text_value_accesskit(name);
+    window.get_by_role_and_label(Role::TextInput, "How long, in thousands of images").set_text_value_accesskit(kimg);
+    window.run_steps(3);
+    let form = window.state_mut().training_mut().form().unwrap();
+    for (path, text) in [
+        ("network.resolution", "16"),
+        ("schedule.levels.0.side", "16"),
+        ("schedule.levels.0.batch", "4"),
+        ("network.latent", "8"),
+        ("network.feature_base", "64"),
+        ("network.feature_max", "8"),
+        ("record.sample_kimg", "0.2"),
+        ("record.checkpoint_kimg", "0.2"),
+    ] {
+        form.draft().set(path, text);
+    }
+    assert!(form.draft().spec().is_some(), "{:?}", form.draft().fields());
+    window.run_steps(2);
+}
+
+fn state(app: &App) -> Option<RunState> {
+    app.training().selected().map(|run| run.status.state)
+}
+
+fn kimg(app: &App) -> f64 {
+    app.training().selected().map_or(0.0, |run| run.status.kimg)
+}
+
+/// Ends the run that is looked at, so that no test leaves a process behind.
+fn stop(window: &mut Window) {
+    click(window, "Stop");
+    wait(window, "the run to stop", |app| state(app) == Some(RunState::Stopped));
+}
+
+#[test]
+fn an_empty_workspace_says_what_a_run_is_and_how_to_begin_one() {
+    let world = world();
+    let mut window = window(options(&world));
+    settle(&mut window);
+    window.get_by_role_and_label(Role::Tab, "Training").click();
+    settle(&mut window);
+    assert_eq!(window.state().workspace(), Workspace::Training);
+    window.get_by_label("Train a generator");
+    assert!(window.query_all_by_label_contains("New run…").count() >= 1);
+    window.check_accessibility();
+    // Keys of Explore mean nothing here, and the arrows step through stages that are not there.
+    for key in [Key::ArrowRight, Key::K, Key::R, Key::Home, Key::End, Key::P] {
+        window.key_press(key);
+    }
+    settle(&mut window);
+    assert_eq!(window.state().workspace(), Workspace::Training);
+    window.run();
+}
+
+#[test]
+fn what_is_wrong_stands_beside_its_field_and_nothing_begins() {
+    let world = world();
+    let mut window = window(options(&world));
+    act(&mut window, Command::NewRun);
+    settle(&mut window);
+    window.get_by_role_and_label(Role::TextInput, "How long, in thousands of images").set_text_value_accesskit("soon");
+    window.run_steps(3);
+    window.get_by_label_contains("is not a number");
+    window.get_by_label("One field is to be mended first.");
+    click(&mut window, "Start");
+    settle(&mut window);
+    assert!(window.state().training().runs().is_empty());
+    window.get_by_role_and_label(Role::TextInput, "How long, in thousands of images").set_text_value_accesskit("2");
+    // What was wrong gives its line back before anything below it is clicked.
+    window.run_steps(3);
+    click(&mut window, "Unfold Level 1");
+    window.get_by_role_and_label(Role::TextInput, "batch").set_text_value_accesskit("6");
+    window.run_steps(3);
+    window.get_by_label_contains("multiple of 4");
+    window.check_accessibility();
+
+    // A pack that cannot serve the run is refused beside the cohort, before a folder is made.
+    window.get_by_role_and_label(Role::TextInput, "batch").set_text_value_accesskit("4");
+    window.run_steps(3);
+    click(&mut window, "small 64 px");
+    click(&mut window, "Start");
+    settle(&mut window);
+    window.get_by_label_contains("holds images of 32 px at most");
+    assert!(window.state().training().runs().is_empty());
+}
+
+#[test]
+fn a_run_is_started_watched_paused_killed_resumed_and_opened_in_explore() {
+    let world = world();
+    let mut window = window(options(&world));
+    compose(&mut window, "test chest", "1000");
+    click(&mut window, "Start");
+    wait(&mut window, "the run to begin", |app| state(app).is_some_and(RunState::is_running));
+    wait(&mut window, "a sample grid", |app| app.training().strip().grid().is_some());
+    wait(&mut window, "the first figures", |app| kimg(app) > 0.0);
+    window.get_by_label_contains("Sample grid");
+    window.check_accessibility();
+
+    // Frames while training goes on; told, not tested, because a time is the machine's affair.
+    let mut times: Vec<Duration> = (0..200)
+        .map(|_| {
+            let begun = Instant::now();
+            window.step();
+            begun.elapsed()
+        })
+        .collect();
+    times.sort();
+    println!("a frame of the window with training running: median {:?}, p99 {:?}", times[100], times[198]);
+
+    click(&mut window, "Pause");
+    wait(&mut window, "the run to pause", |app| state(app) == Some(RunState::Paused));
+    let paused = kimg(window.state());
+    window.key_press(Key::P);
+    wait(&mut window, "the run to go on", |app| state(app).is_some_and(RunState::is_running) && kimg(app) > paused);
+
+    let holder = window.state().training().selected().unwrap().status.holder.clone().unwrap();
+    assert!(Process::new("kill").args(["-9", &holder.pid.to_string()]).status().unwrap().success());
+    wait(&mut window, "the death to be noticed", |app| state(app) == Some(RunState::Interrupted));
+    window.get_by_label_contains("killed, or the power failed");
+    click(&mut window, "Resume");
+    wait(&mut window, "the run to go on", |app| state(app).is_some_and(RunState::is_running));
+
+    // The window goes, training stays; another window finds it.
+    drop(window);
+    let mut window = common::window(options(&world));
+    act(&mut window, Command::GoToTraining);
+    settle(&mut window);
+    let run = window.state().training().runs()[0].clone();
+    assert!(run.status.state.is_running(), "{:?}", run.status.state);
+    window.state_mut().training_mut().select(&run.root);
+    settle(&mut window);
+
+    click(&mut window, "Snapshot");
+    wait(&mut window, "two stages", |app| app.training().strip().stages().len() >= 2);
+    window.key_press(Key::Home);
+    window.run_steps(2);
+    assert_eq!(window.state().training().strip().index(), Some(0));
+    window.key_press(Key::ArrowRight);
+    window.run_steps(2);
+    assert_eq!(window.state().training().strip().index(), Some(1));
+    window.key_press(Key::End);
+    window.run_steps(2);
+    assert!(window.state().training().strip().is_following());
+
+    let newest = |app: &App| app.training().report().followed.get(&run.root)?.checkpoints.first().copied();
+    wait(&mut window, "a checkpoint", |app| newest(app).is_some());
+    let step = newest(window.state()).unwrap();
+    let ctx = window.ctx.clone();
+    window.state_mut().training_mut().open_checkpoint(&ctx, &run.root, step);
+    wait(&mut window, "the checkpoint to open", |app| app.session().sample().is_some());
+    assert_eq!(window.state().workspace(), Workspace::Explore);
+    let card = window.state().session().model().unwrap().generator.card().clone();
+    assert_eq!((card.name.as_str(), card.training.steps), ("test chest", step));
+
+    act(&mut window, Command::GoToTraining);
+    assert!(state(window.state()).is_some_and(RunState::is_running));
+    stop(&mut window);
+    click(&mut window, "Open in Explore");
+    settle(&mut window);
+    assert_eq!(window.state().workspace(), Workspace::Explore);
+}
+
+#[test]
+fn queued_runs_follow_each_other_and_deleted_ones_can_be_put_back() {
+    let world = world();
+    let mut window = window(options(&world));
+    let mut roots = Vec::new();
+    for name in ["first", "second"] {
+        compose(&mut window, name, "0.06");
+        let form = window.state_mut().training_mut().form().unwrap();
+        let spec = Box::new(form.draft().spec().unwrap().clone());
+        window.state_mut().training_mut().ask(Deed::Make { spec, queued: true });
+        settle(&mut window);
+        roots.push(window.state().training().selected().unwrap().root.clone());
+    }
+    // The window's end does not end the queue.
+    drop(window);
+    let mut window = common::window(options(&world));
+    act(&mut window, Command::GoToTraining);
+    let ended = |run: &Run| run.status.state == RunState::Finished;
+    // Two whole runs take longer than one patience on a busy machine.
+    wait(&mut window, "the first run", |app| {
+        app.training().runs().iter().any(|run| run.root == roots[0] && ended(run))
+    });
+    wait(&mut window, "the second run to move", |app| {
+        app.training().runs().iter().any(|run| run.root == roots[1] && run.status.step > 8)
+    });
+    wait(&mut window, "both runs", |app| app.training().runs().iter().all(ended));
+    let ends = |root: &PathBuf| std::fs::metadata(root.join("result.json")).unwrap().modified().unwrap();
+    let begins = |root: &PathBuf| std::fs::metadata(root.join("train.log")).unwrap().created().unwrap();
+    assert!(begins(&roots[1]) >= ends(&roots[0]), "the second began before the first had ended");
+
+    window.state_mut().training_mut().select(&roots[0]);
+    settle(&mut window);
+    window.state_mut().training_mut().ask(Deed::Delete(roots[0].clone()));
+    wait(&mut window, "the run to go", |app| app.training().runs().len() == 1);
+    assert!(!roots[0].exists());
+    click(&mut window, "Put first back");
+    wait(&mut window, "the run to come back", |app| app.training().runs().len() == 2);
+    assert!(roots[0].join("model.safetensors").is_file());
+
+    // A folder from elsewhere opens by being dropped.
+    let elsewhere = world.folder.path().join("elsewhere");
+    std::fs::rename(&roots[1], &elsewhere).unwrap();
+    wait(&mut window, "the run to go", |app| app.training().runs().len() == 1);
+    drop_file(&mut window, &elsewhere);
+    wait(&mut window, "the dropped run", |app| app.training().selected().is_some_and(|run| run.root == elsewhere));
+    let table = world.folder.path().join("curves.csv");
+    act(&mut window, Command::ExportCurves);
+    window.get_by_role_and_label(Role::TextInput, "Path").set_text_value_accesskit(&table.display().to_string());
+    window.step();
+    click(&mut window, "Save");
+    settle(&mut window);
+    let told = window.state().session().notices.all().last().unwrap().text.clone();
+    assert!(table.is_file() || told.contains("nothing has been measured"), "{told}");
+}
