@@ -1,6 +1,7 @@
-//! Matrix product of plain slices with AVX-512: nothing is packed, so it suits matrices that are used once.
+//! Matrix product of plain slices with AVX-512, for matrices that are used once.
 //!
-//! The right-hand matrix is read row by row, the left-hand one number by number in any layout. Each number of the
+//! The right-hand matrix is read row by row, and copied together strip by strip where many rows meet it; the left-hand one
+//! is read number by number in any layout. Each number of the
 //! result is one chain of multiply-adds in the order of the inner dimension, whatever the sizes.
 
 use std::sync::OnceLock;
@@ -84,24 +85,63 @@ mod x86 {
     /// AVX-512F is there, `m`, `n` and `k` are not 0, and every number that `shape` places lies inside its matrix.
     #[target_feature(enable = "avx512f")]
     pub unsafe fn multiply(shape: Shape, a: *const f32, b: *const f32, out: *mut f32) {
-        let Shape { m, n, .. } = shape;
+        let Shape { m, n, k, .. } = shape;
+        // Rows far apart fall into few sets of the cache: worth a copy if they are read more than twice.
+        if m <= 2 * ROWS || shape.right <= 2 * LANES || k < STRIP / 16 {
+            for column in (0..n).step_by(2 * LANES) {
+                // SAFETY: passed on to the caller; the column is below n.
+                unsafe { column_of_rows(shape, (n - column).min(2 * LANES), a, b.add(column), out.add(column)) };
+            }
+            return;
+        }
+        #[expect(
+            clippy::large_stack_arrays,
+            reason = "32 KB: what the first-level cache is to hold, on any thread's stack"
+        )]
+        let mut strip = Strip([0.0; STRIP * 2 * LANES]);
+        for start in (0..k).step_by(STRIP) {
+            let count = STRIP.min(k - start);
+            let own = Shape { k: count, right: 2 * LANES, add: shape.add || start > 0, ..shape };
+            for column in (0..n).step_by(2 * LANES) {
+                let width = (n - column).min(2 * LANES);
+                for (row, to) in strip.0.chunks_exact_mut(2 * LANES).take(count).enumerate() {
+                    // SAFETY: row start + row < k of `b`, of which `width` columns from `column` on are inside.
+                    let from =
+                        unsafe { std::slice::from_raw_parts(b.add((start + row) * shape.right + column), width) };
+                    to[..width].copy_from_slice(from);
+                }
+                // SAFETY: column start < k of `a` and column < n of `out`; the strip holds `count` rows.
+                unsafe { column_of_rows(own, width, a.add(start * shape.left.1), strip.0.as_ptr(), out.add(column)) };
+            }
+        }
+    }
+
+    /// Rows of the right-hand matrix that are copied together: with their columns, two thirds of the first-level cache.
+    const STRIP: usize = 256;
+
+    #[repr(align(64))]
+    struct Strip([f32; STRIP * 2 * LANES]);
+
+    /// All rows of up to 32 columns.
+    ///
+    /// # Safety
+    /// As [`multiply`], with pointers that stand at the first column, of which there are `width`.
+    #[target_feature(enable = "avx512f")]
+    unsafe fn column_of_rows(shape: Shape, width: usize, a: *const f32, b: *const f32, out: *mut f32) {
+        let m = shape.m;
         let blocks = m.div_ceil(ROWS);
-        for column in (0..n).step_by(2 * LANES) {
-            let width = (n - column).min(2 * LANES);
-            // Lanes beyond the last column are neither read nor written.
-            let mask = |lanes: usize| if lanes >= LANES { !0 } else { (1u16 << lanes) - 1 };
-            for block in 0..blocks {
-                let (row, end) = (block * m / blocks, (block + 1) * m / blocks);
-                // SAFETY: row < m and column < n, so each pointer stays inside its matrix; the tile reads `end - row`
-                // rows from there and `width` columns, which are inside too.
-                unsafe {
-                    let (a, b) = (a.add(row * shape.left.0), b.add(column));
-                    let out = out.add(row * shape.out + column);
-                    if width > LANES {
-                        rows::<2>(end - row, [!0, mask(width - LANES)], shape, a, b, out);
-                    } else {
-                        rows::<1>(end - row, [mask(width)], shape, a, b, out);
-                    }
+        // Lanes beyond the last column are neither read nor written.
+        let mask = |lanes: usize| if lanes >= LANES { !0 } else { (1u16 << lanes) - 1 };
+        for block in 0..blocks {
+            let (row, end) = (block * m / blocks, (block + 1) * m / blocks);
+            // SAFETY: row < m, so each pointer stays inside its matrix; the tile reads `end - row` rows from there and
+            // `width` columns, which are inside too.
+            unsafe {
+                let (a, out) = (a.add(row * shape.left.0), out.add(row * shape.out));
+                if width > LANES {
+                    rows::<2>(end - row, [!0, mask(width - LANES)], shape, a, b, out);
+                } else {
+                    rows::<1>(end - row, [mask(width)], shape, a, b, out);
                 }
             }
         }
@@ -192,7 +232,9 @@ mod tests {
             return;
         }
         let mut rng = stream(1, "wide");
-        for (m, n, k) in [(1, 1, 1), (3, 16, 5), (12, 32, 40), (13, 33, 7), (25, 47, 100), (64, 256, 30), (40, 3, 9)] {
+        for (m, n, k) in
+            [(1, 1, 1), (3, 16, 5), (12, 32, 40), (13, 33, 7), (25, 47, 100), (64, 256, 30), (40, 3, 9), (30, 70, 600)]
+        {
             for add in [false, true] {
                 for turned in [false, true] {
                     let (a, b, old) = (normals(&mut rng, m * k), normals(&mut rng, k * (n + 2)), 0.25);

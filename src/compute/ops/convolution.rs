@@ -1,8 +1,8 @@
 //! Convolution, its data gradient and its weight gradient: three bilinear operations, each differentiated by the
 //! other two, so that every order of derivative stays among them.
 //!
-//! On the CPU each is a product with a matrix of image patches. Work is cut by image in a way that depends on shapes
-//! alone, and sums over images are taken in fixed groups, so that results do not depend on the number of threads.
+//! On the CPU each is a product with a matrix of image patches. Work is cut by image, or by input channels where images
+//! are summed over, so that results do not depend on the number of threads.
 
 use super::activation::{Activation, LEAKY};
 use super::channel::{ChannelSum, bias_for};
@@ -46,9 +46,6 @@ impl Conv {
 
 /// Columns of the patch matrix worked on at a time: few enough for the second-level cache, enough for the product.
 const COLUMNS: usize = 256;
-
-/// Groups of images whose weight gradients are summed separately, then together in order.
-const GROUPS: usize = 8;
 
 /// Images worked on together: more than one where a single image has too few pixels.
 fn block(s: &Sizes, images: usize) -> usize {
@@ -134,11 +131,17 @@ fn data_gradient<T: Element>(g: &[T], weight: &[T], s: &Sizes) -> Vec<T> {
     x
 }
 
-/// Writes rows of `columns` numbers, `ld` apart, as columns of a matrix with rows of `rows` numbers.
-fn transpose<T: Element>(from: &[T], ld: usize, rows: usize, columns: usize, to: &mut [T]) {
-    for (row, from) in from.chunks(ld).take(rows).enumerate() {
-        for (column, value) in from[..columns].iter().enumerate() {
-            to[column * rows + row] = *value;
+/// Numbers of a row that are turned together: those of a cache line.
+const LINE: usize = 16;
+
+/// Writes rows of `columns` numbers, `ld` apart, as columns of a matrix with rows `to_ld` apart.
+fn transpose<T: Element>(from: &[T], ld: usize, rows: usize, columns: usize, to: &mut [T], to_ld: usize) {
+    for first in (0..columns).step_by(LINE) {
+        let end = columns.min(first + LINE);
+        for row in 0..rows {
+            for (column, &value) in (first..end).zip(&from[row * ld + first..row * ld + end]) {
+                to[column * to_ld + row] = value;
+            }
         }
     }
 }
@@ -146,57 +149,55 @@ fn transpose<T: Element>(from: &[T], ld: usize, rows: usize, columns: usize, to:
 /// Gradient of the weight from the gradient `g` of the output.
 ///
 /// The product sums over pixels, along which both its factors are stored. Its inner loop wants one of them stored the
-/// other way, so the smaller, `g`, is transposed, and the result comes out as `[patch, O]`.
+/// other way, so `g` is turned, once. The result is cut by input channels, each part of which one thread sums over all
+/// pixels of all images in order: nothing is left to add up, and the number of threads changes nothing.
 fn weight_gradient<T: Element>(x: &[T], g: &[T], s: &Sizes) -> Vec<T> {
-    let (k, pixels) = (s.patch(), s.pixels());
-    let size = s.o * k;
-    let groups = s.n.min(GROUPS);
-    if size == 0 || pixels == 0 || groups == 0 {
-        return vec![T::zero(); size];
+    let (k, pixels, taps) = (s.patch(), s.pixels(), s.kh * s.kw);
+    let mut weight = vec![T::zero(); s.o * k];
+    if weight.is_empty() || pixels == 0 || s.n == 0 {
+        return weight;
     }
-    let partial = |group: usize| {
-        let (first, end) = (group * s.n / groups, (group + 1) * s.n / groups);
-        let mut sum = vec![T::zero(); size];
-        let images = block(s, s.n).min(end - first);
-        for start in (first..end).step_by(images) {
-            let count = images.min(end - start);
-            let x = &x[start * s.input()..][..count * s.input()];
-            let g = &g[start * s.o * pixels..][..count * s.o * pixels];
+    let mut turned = vec![T::zero(); g.len()];
+    turned.par_chunks_mut(s.o * pixels).zip(g.par_chunks(s.o * pixels)).for_each(|(turned, g)| {
+        transpose(g, pixels, s.o, pixels, turned, s.o);
+    });
+    let images = block(s, s.n);
+    let rows = if images == 1 { tile(s) } else { s.ho };
+    let most = (COLUMNS / taps).clamp(1, s.c);
+    let part = |first: usize| {
+        let own = Sizes { c: most.min(s.c - first), ..*s };
+        let length = own.c * taps;
+        let mut sum = vec![T::zero(); length * s.o];
+        for start in (0..s.n).step_by(images) {
+            let count = images.min(s.n - start);
+            let channels = |image: usize| &x[(start + image) * s.input() + first * s.h * s.w..][..own.input()];
+            let turned = &turned[start * pixels * s.o..];
             if count == 1 && s.is_pointwise() {
-                with_scratch(s.o * pixels, |turned| {
-                    transpose(g, pixels, s.o, pixels, turned);
-                    let (x, g) = (Matrix::rows(x, pixels), Matrix::rows(turned, s.o));
-                    multiply((k, s.o, pixels), x, g, &mut sum, s.o, true);
-                });
+                let (x, g) = (Matrix::rows(channels(0), pixels), Matrix::rows(turned, s.o));
+                multiply((length, s.o, pixels), x, g, &mut sum, s.o, true);
                 continue;
             }
-            let rows = if count == 1 { tile(s) } else { s.ho };
-            with_scratch((k + s.o) * count * rows * s.wo, |scratch| {
+            with_scratch(length * count * rows * s.wo, |patches| {
                 for top in (0..s.ho).step_by(rows) {
                     let range = top..(top + rows).min(s.ho);
                     let tile = range.len() * s.wo;
                     let columns = count * tile;
-                    let (patches, turned) = scratch.split_at_mut(k * columns);
-                    for (i, (x, g)) in x.chunks(s.input()).zip(g.chunks(s.o * pixels)).enumerate() {
-                        s.gather(x, range.clone(), patches, columns, i * tile);
-                        transpose(&g[top * s.wo..], pixels, s.o, tile, &mut turned[i * tile * s.o..]);
+                    for image in 0..count {
+                        own.gather(channels(image), range.clone(), patches, columns, image * tile);
                     }
-                    let (patches, g) = (Matrix::rows(patches, columns), Matrix::rows(turned, s.o));
-                    multiply((k, s.o, columns), patches, g, &mut sum, s.o, true);
+                    let g = Matrix::rows(&turned[top * s.wo * s.o..], s.o);
+                    multiply((length, s.o, columns), Matrix::rows(patches, columns), g, &mut sum, s.o, true);
                 }
             });
         }
         sum
     };
-    let mut partials = (0..groups).into_par_iter().map(partial).collect::<Vec<_>>().into_iter();
-    let mut sum = partials.next().unwrap_or_default();
-    for partial in partials {
-        for (sum, part) in sum.iter_mut().zip(partial) {
-            *sum += part;
+    let parts: Vec<Vec<T>> = (0..s.c.div_ceil(most)).into_par_iter().map(|i| part(i * most)).collect();
+    weight.par_chunks_mut(LINE * k).enumerate().for_each(|(i, weight)| {
+        for (part, sum) in parts.iter().enumerate() {
+            transpose(&sum[i * LINE..], s.o, sum.len() / s.o, weight.len() / k, &mut weight[part * most * taps..], k);
         }
-    }
-    let mut weight = vec![T::zero(); size];
-    transpose(&sum, s.o, k, s.o, &mut weight);
+    });
     weight
 }
 
