@@ -28,7 +28,9 @@ pub use activation::{SLOPE, bias_leaky_relu, leaky_relu, relu};
 pub use batch_norm::{NORM_EPSILON, batch_norm_relu, fixed_norm_relu};
 pub use convolution::{Conv, conv_down, conv_up, conv2d, conv2d_bias, conv2d_bias_leaky_relu};
 pub use gradient::{backward, input_gradient, without_weight_gradients};
-pub use loss::{bce_with_logits, log_softmax, sigmoid, softmax, softmax_cross_entropy, softplus};
+pub use loss::{
+    bce_with_logits, log_softmax, sigmoid, softmax, softmax_cross_entropy, softplus, weighted_bce_with_logits,
+};
 pub use norm::{layer_norm, minibatch_stddev, pixel_norm};
 pub use pool::{avg_pool2, global_average, max_pool};
 pub use resample::{avg2, sum2, up2};

@@ -128,6 +128,49 @@ pub fn write(path: &Path, card: &EncoderCard, tensors: &Tensors, precision: Prec
 /// # Errors
 /// [`EncoderError::Read`] or [`EncoderError::Damaged`]; no memory is taken beyond 256 MiB for the file and as much again.
 pub fn read(path: &Path) -> Result<EncoderFile, EncoderError> {
+    let damaged = |reason: String| EncoderError::Damaged { path: path.to_path_buf(), reason };
+    let bytes = bytes(path)?;
+    let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|e| damaged(e.to_string()))?;
+    let text = header
+        .metadata()
+        .as_ref()
+        .and_then(|metadata| metadata.get(CARD))
+        .ok_or_else(|| damaged("it carries no encoder card".into()))?;
+    let card: EncoderCard = serde_json::from_str(text).map_err(|e| damaged(format!("its card: {e}")))?;
+    card.validate().map_err(|reason| damaged(format!("its card: {reason}")))?;
+    let stored = SafeTensors::deserialize(&bytes).map_err(|e| damaged(e.to_string()))?;
+    let mut tensors = Tensors::new();
+    for (name, view) in stored.iter() {
+        let values = numbers(&view)
+            .ok_or_else(|| damaged(format!("tensor {name} is of type {:?}, not F32 or F16", view.dtype())))?;
+        tensors.insert(name.to_owned(), (view.shape().to_vec(), values));
+    }
+    check(&card, &tensors).map_err(damaged)?;
+    Ok(EncoderFile { card, hash: store::hash_bytes(&bytes), tensors })
+}
+
+/// The tensors of any safetensors file with 32-bit or 16-bit numbers, as torchvision's weights are when they are saved so;
+/// tensors of other types (counters) are passed over.
+///
+/// # Errors
+/// As [`read`], and [`EncoderError::Damaged`] when a number is not finite.
+pub fn read_tensors(path: &Path) -> Result<Tensors, EncoderError> {
+    let damaged = |reason: String| EncoderError::Damaged { path: path.to_path_buf(), reason };
+    let bytes = bytes(path)?;
+    let stored = SafeTensors::deserialize(&bytes).map_err(|e| damaged(e.to_string()))?;
+    let mut tensors = Tensors::new();
+    for (name, view) in stored.iter() {
+        let Some(values) = numbers(&view) else { continue };
+        if values.iter().any(|v| !v.is_finite()) {
+            return Err(damaged(format!("tensor {name} holds a number that is not finite")));
+        }
+        tensors.insert(name.to_owned(), (view.shape().to_vec(), values));
+    }
+    Ok(tensors)
+}
+
+/// A file's content, if it is a regular file of a size that an encoder may have.
+fn bytes(path: &Path) -> Result<Vec<u8>, EncoderError> {
     let failed = |source| EncoderError::Read { path: path.to_path_buf(), source };
     let damaged = |reason: String| EncoderError::Damaged { path: path.to_path_buf(), reason };
     let file = File::open(path).map_err(failed)?;
@@ -140,26 +183,16 @@ pub fn read(path: &Path) -> Result<EncoderFile, EncoderError> {
     }
     let mut bytes = Vec::new();
     file.take(MAX_BYTES).read_to_end(&mut bytes).map_err(failed)?;
-    let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|e| damaged(e.to_string()))?;
-    let text = header
-        .metadata()
-        .as_ref()
-        .and_then(|metadata| metadata.get(CARD))
-        .ok_or_else(|| damaged("it carries no encoder card".into()))?;
-    let card: EncoderCard = serde_json::from_str(text).map_err(|e| damaged(format!("its card: {e}")))?;
-    card.validate().map_err(|reason| damaged(format!("its card: {reason}")))?;
-    let stored = SafeTensors::deserialize(&bytes).map_err(|e| damaged(e.to_string()))?;
-    let mut tensors = Tensors::new();
-    for (name, view) in stored.iter() {
-        let values = match view.dtype() {
-            Dtype::F32 => view.data().as_chunks().0.iter().map(|&b| f32::from_le_bytes(b)).collect(),
-            Dtype::F16 => view.data().as_chunks().0.iter().map(|&b| f16::from_le_bytes(b).to_f32()).collect(),
-            other => return Err(damaged(format!("tensor {name} is of type {other:?}, not F32 or F16"))),
-        };
-        tensors.insert(name.to_owned(), (view.shape().to_vec(), values));
+    Ok(bytes)
+}
+
+/// A tensor's numbers; `None` where they are neither F32 nor F16.
+fn numbers(view: &TensorView<'_>) -> Option<Vec<f32>> {
+    match view.dtype() {
+        Dtype::F32 => Some(view.data().as_chunks().0.iter().map(|&b| f32::from_le_bytes(b)).collect()),
+        Dtype::F16 => Some(view.data().as_chunks().0.iter().map(|&b| f16::from_le_bytes(b).to_f32()).collect()),
+        _ => None,
     }
-    check(&card, &tensors).map_err(damaged)?;
-    Ok(EncoderFile { card, hash: store::hash_bytes(&bytes), tensors })
 }
 
 #[cfg(test)]

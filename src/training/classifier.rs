@@ -8,14 +8,16 @@ mod examples;
 mod fit;
 mod relative;
 
-pub use evaluate::{Evaluation, evaluate};
+pub use evaluate::{Evaluation, evaluate, scores};
 pub use examples::{FoldImages, LabelledImages, Samples};
-pub use fit::{Epoch, Fitted, fit};
+pub use fit::{Epoch, Fitted, class_weights, fit};
 pub use relative::{RelativePerformance, relative_performance, sample_fold};
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use candle_core::Device;
+use serde::Serialize;
 
 use crate::cohort::{Fold, Pack};
 use crate::encoder::{DenseNetConfig, EncoderCard, EncoderError, EncoderTraining, Input, MeaningError, Tensors};
@@ -46,7 +48,7 @@ pub enum ClassifierError {
 
 /// How a classifier is trained. The presets are the published recipe (facts on the GAN benchmark, §5), scaled to the
 /// network and to cohorts of a few thousand films.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ClassifierSpec {
     /// Network: `small` or `densenet121`.
     pub preset: Preset,
@@ -70,12 +72,21 @@ pub struct ClassifierSpec {
     pub flip: bool,
     /// Images are moved by up to this many pixels each way.
     pub shift: usize,
+    /// Whether a finding's positives and negatives weigh in the loss by the share of the other, as the published code
+    /// means to but does not do (facts, §11, 15).
+    pub class_weights: bool,
+    /// Whether a finding that is all present or all absent in the validation images counts as an AUROC of 0 in the choice
+    /// of the epoch, as published; otherwise it is left out.
+    pub undefined_counts_as_zero: bool,
+    /// A safetensors file to start from; tensors of the same name and shape are taken.
+    pub start_from: Option<PathBuf>,
     /// Seed of start, order and augmentation.
     pub seed: u64,
 }
 
 /// The two networks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Preset {
     /// [`DenseNetConfig::small`].
     Small,
@@ -108,6 +119,9 @@ impl ClassifierSpec {
             epochs: 24,
             flip: false,
             shift: side / 16,
+            class_weights: false,
+            undefined_counts_as_zero: false,
+            start_from: None,
             seed,
         }
     }
@@ -126,6 +140,9 @@ impl ClassifierSpec {
             epochs: 100,
             flip: true,
             shift: 0,
+            class_weights: false,
+            undefined_counts_as_zero: false,
+            start_from: None,
             seed,
         }
     }

@@ -76,6 +76,14 @@ pub fn bce_with_logits(logits: &Tensor, targets: &Tensor) -> Result<Tensor> {
     (softplus(logits)? - (logits * targets)?)?.mean_all()
 }
 
+/// [`bce_with_logits`] with a weight for every number, of the same shape: the mean of the weighted terms.
+///
+/// # Errors
+/// If the shapes differ.
+pub fn weighted_bce_with_logits(logits: &Tensor, targets: &Tensor, weights: &Tensor) -> Result<Tensor> {
+    ((softplus(logits)? - (logits * targets)?)? * weights)?.mean_all()
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::check::{agrees, check, tensor};
@@ -92,6 +100,8 @@ mod tests {
         check("sigmoid", &args[..1], &|t| sigmoid(&t[0]));
         check("softplus", &args[..1], &|t| softplus(&t[0]));
         check("bce_with_logits", &args, &|t| bce_with_logits(&t[0], &t[1]));
+        let weights = tensor(&[3, 5], 3);
+        check("weighted_bce_with_logits", &args, &|t| weighted_bce_with_logits(&t[0], &t[1], &weights));
         agrees(&Softplus, [&(&args[0] * 10.0).unwrap()]);
     }
 
@@ -116,6 +126,16 @@ mod tests {
 
     const BCE: f32 = 34.41363;
     const BCE_GRADIENT: [f32; 5] = [-0.1, 0.00948517, 0.2, -0.2, 0.11351489];
+
+    #[test]
+    fn weighted_cross_entropy_is_the_weighted_mean() {
+        // F.binary_cross_entropy_with_logits(torch.tensor([0., -3., 1.5]), torch.tensor([1., 0., .25]),
+        //     weight=torch.tensor([2., .5, 1.])): (2·ln 2 + .5·ln(1+e⁻³) + ln(1+e^1.5) − .375) / 3 = 0.912_333_8
+        let new = |values: [f32; 3]| Tensor::new(&values, &Device::Cpu).unwrap();
+        let loss = weighted_bce_with_logits(&new([0.0, -3.0, 1.5]), &new([1.0, 0.0, 0.25]), &new([2.0, 0.5, 1.0]));
+        let loss = loss.unwrap().to_scalar::<f32>().unwrap();
+        assert!((loss - 0.912_333_8).abs() < 1e-6, "{loss}");
+    }
 
     // import torch
     // l = torch.tensor([[1., -2., 0.5], [100., 101., -100.]]); t = torch.tensor([[1., 0., 0.], [0., .5, .5]])

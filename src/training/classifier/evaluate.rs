@@ -43,7 +43,10 @@ impl Evaluation {
 }
 
 /// Scores `[n, findings]` and labels `[n, findings]` of all images.
-pub(super) fn scores(encoder: &Encoder, images: &dyn LabelledImages) -> Result<(Vec<f32>, Vec<f32>), ClassifierError> {
+///
+/// # Errors
+/// [`ClassifierError::Meaning`] when the images are of another kind than the classifier is for.
+pub fn scores(encoder: &Encoder, images: &dyn LabelledImages) -> Result<(Vec<f32>, Vec<f32>), ClassifierError> {
     let (mut scores, mut labels) = (Vec::new(), Vec::new());
     let all: Vec<usize> = (0..images.len()).collect();
     for batch in all.chunks(BATCH) {

@@ -1,5 +1,7 @@
 //! The training loop of a classifier: binary cross-entropy, Adam, and a schedule that follows the validation AUROC.
 
+use std::path::Path;
+
 use candle_core::{Device, Tensor};
 use rand::Rng;
 use rand::seq::SliceRandom;
@@ -9,7 +11,7 @@ use rayon::prelude::*;
 use super::{ClassifierError, ClassifierSpec, LabelledImages, evaluate};
 use crate::compute::adam::{Adam, AdamConfig};
 use crate::compute::{ops, random};
-use crate::encoder::{Encoder, EncoderCard, Input, Tensors, Trainable, prepare};
+use crate::encoder::{Encoder, EncoderCard, Input, Tensors, Trainable, file, prepare};
 use crate::progress::Progress;
 use crate::stats;
 
@@ -85,6 +87,10 @@ pub fn fit(
     }
     crate::compute::init();
     let mut network = Trainable::new(&card.architecture, spec.seed, device)?;
+    if let Some(path) = &spec.start_from {
+        network = begun(&network, card, path, device)?;
+    }
+    let weights = spec.class_weights.then(|| class_weights(train, card.vocabulary.len()));
     let config = AdamConfig { rate: spec.rate, beta1: 0.9, beta2: 0.999, epsilon: 1e-7 };
     let mut adam = Adam::new(network.parameters(), config)?;
     let rng = random::stream(spec.seed, "order of images");
@@ -104,14 +110,21 @@ pub fn fit(
             let items = order.take(batch);
             let changes: Vec<Change> = items.iter().map(|_| Change::draw(spec, &mut moves)).collect();
             let (images, labels) = tensors(card, train, &items, &changes, device)?;
-            let loss = ops::bce_with_logits(&network.forward(&images)?, &labels)?;
+            let logits = network.forward(&images)?;
+            let loss = match &weights {
+                None => ops::bce_with_logits(&logits, &labels)?,
+                Some(weights) => ops::weighted_bce_with_logits(&logits, &labels, &of_labels(weights, &labels)?)?,
+            };
             adam.step(&ops::backward(&loss)?)?;
             sum += f64::from(loss.to_scalar::<f32>()?);
         }
         let tensors = network.to_tensors()?;
         let encoder = Encoder::from_parts(card.clone(), &tensors, String::new());
         let (scores, labels) = evaluate::scores(&encoder, validation)?;
-        let (_, auroc) = stats::finding_aurocs(&scores, &labels, card.vocabulary.len());
+        let (each, mut auroc) = stats::finding_aurocs(&scores, &labels, card.vocabulary.len());
+        if spec.undefined_counts_as_zero {
+            auroc = Some(each.iter().map(|auroc| auroc.unwrap_or(0.0)).sum::<f64>() / each.len().max(1) as f64);
+        }
         let epoch = Epoch { loss: sum / steps as f64, auroc, rate: adam.config().rate };
         tracing::info!(
             "epoch {}: loss {:.4}, validation AUROC {:.4}",
@@ -139,6 +152,48 @@ pub fn fit(
         }
     }
     Ok(fitted)
+}
+
+/// A network that starts from a file where names and shapes are those of the file, and anew elsewhere.
+fn begun(network: &Trainable, card: &EncoderCard, path: &Path, device: &Device) -> Result<Trainable, ClassifierError> {
+    let mut tensors = network.to_tensors()?;
+    let mut taken = 0;
+    for (name, given) in file::read_tensors(path)? {
+        if let Some(own) = tensors.get_mut(&name).filter(|own| own.0 == given.0) {
+            *own = given;
+            taken += 1;
+        }
+    }
+    if taken == 0 {
+        return Err(ClassifierError::Images(format!(
+            "no tensor of {} has the name and shape of one of the network's; save the weights with torchvision's names",
+            path.display()
+        )));
+    }
+    Ok(Trainable::from_tensors(&card.architecture, &tensors, device)?)
+}
+
+/// For each finding what its negatives and its positives weigh: the share of positives, and the share of negatives.
+pub fn class_weights(images: &dyn LabelledImages, findings: usize) -> Vec<[f32; 2]> {
+    let mut positives = vec![0usize; findings];
+    for i in 0..images.len() {
+        positives.iter_mut().zip(images.labels(i)).for_each(|(count, &label)| *count += usize::from(label > 0.0));
+    }
+    let share = |count: usize| count as f32 / images.len().max(1) as f32;
+    positives.into_iter().map(|count| [share(count), share(images.len() - count)]).collect()
+}
+
+/// The weight of every label of a batch `[N, findings]`.
+fn of_labels(weights: &[[f32; 2]], labels: &Tensor) -> Result<Tensor, ClassifierError> {
+    let (n, findings) = labels.dims2()?;
+    let values: Vec<f32> = labels
+        .flatten_all()?
+        .to_vec1::<f32>()?
+        .iter()
+        .enumerate()
+        .map(|(i, &label)| weights[i % findings][usize::from(label > 0.0)])
+        .collect();
+    Ok(Tensor::from_vec(values, (n, findings), labels.device())?)
 }
 
 /// What is done to one image before it is learnt from.
