@@ -11,6 +11,7 @@ mod queue;
 mod runs;
 mod sample;
 mod selftest;
+mod sweep;
 mod train;
 mod waiting;
 
@@ -51,6 +52,9 @@ enum Verb {
     /// Train the encoder that measures nearness, or measure a generator by the benchmark's figure.
     #[command(subcommand)]
     Encoder(encoder::EncoderVerb),
+    /// Plan, run and report a benchmark: classifiers trained on real films and on samples, over one factor.
+    #[command(subcommand)]
+    Sweep(sweep::SweepVerb),
     /// Drive the real window offscreen through every workspace and write pictures of it.
     Tour(TourArgs),
     /// Check this machine's arithmetic against known pixels and distances of the shipped models.
@@ -118,6 +122,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Verb::Queue(args) => queue::run(&args),
         Verb::Runs(args) => runs::run(&args),
         Verb::Encoder(verb) => encoder::run(&verb),
+        Verb::Sweep(verb) => sweep::run(&verb),
         Verb::Tour(args) => {
             let pictures = crate::desktop::tour(&args.out)?;
             println!("{} pictures in {}:", pictures.len(), args.out.display());

@@ -20,6 +20,8 @@ pub mod encoder;
 pub mod neighbour;
 pub mod training;
 
+pub mod benchmark;
+
 pub mod desktop;
 
 pub mod cli;

@@ -48,6 +48,12 @@ impl Progress {
         self.shared.total.store(total, Ordering::Relaxed);
     }
 
+    /// Counts from nothing again, for the next part of a job of several; a cancel stays.
+    pub fn restart(&self) {
+        self.shared.done.store(0, Ordering::Relaxed);
+        self.shared.total.store(0, Ordering::Relaxed);
+    }
+
     /// Counts `n` steps as done.
     pub fn advance(&self, n: u64) {
         self.shared.done.fetch_add(n, Ordering::Relaxed);
@@ -106,6 +112,8 @@ mod tests {
         job.advance(1);
         assert_eq!(watcher.fraction(), Some(0.25));
         assert!(watcher.time_left().is_some());
+        watcher.restart();
+        assert_eq!(job.counts(), (0, 0));
         watcher.cancel();
         assert_eq!(job.check(), Err(Cancelled));
     }
