@@ -36,6 +36,12 @@ pub enum Action {
         /// Its name; empty takes the name away.
         name: String,
     },
+    /// Begins the demonstration sweep, or goes on with it.
+    StartDemo,
+    /// Stops the demonstration sweep.
+    StopDemo,
+    /// Tells the person something.
+    Say(String),
     /// Takes a message away.
     Dismiss(usize),
 }

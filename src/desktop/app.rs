@@ -6,6 +6,7 @@ use eframe::egui::{self, CentralPanel, Frame, Theme};
 use rand::Rng as _;
 
 use super::action::{Action, Actions};
+use super::benchmarks::{Benchmarks, FigureForm};
 use super::command::{self, Command};
 use super::dialogs::{Dialogs, Form, Purpose};
 use super::drop::{self, Dropped};
@@ -29,6 +30,7 @@ pub struct App {
     session: Session,
     explore: Explore,
     training: Training,
+    benchmarks: Benchmarks,
     palette: Option<Palette>,
     keys_open: bool,
     dialogs: Dialogs,
@@ -66,6 +68,7 @@ impl App {
             session,
             explore: Explore::default(),
             training,
+            benchmarks: Benchmarks::new(ctx, Places::new(options.data.clone()))?,
             palette: None,
             keys_open: false,
             dialogs: Dialogs::new(options.system_dialogs),
@@ -100,6 +103,11 @@ impl App {
         &mut self.training
     }
 
+    /// The sweeps and what is looked at of them.
+    pub fn benchmarks(&self) -> &Benchmarks {
+        &self.benchmarks
+    }
+
     /// Does something as if it had been asked for by hand.
     pub fn act(&mut self, ctx: &egui::Context, action: Action) {
         self.apply(ctx, action);
@@ -107,7 +115,11 @@ impl App {
 
     /// Whether nothing is being loaded, rendered, searched, read or written.
     pub fn is_settled(&self) -> bool {
-        self.session.is_settled() && self.training.is_settled() && self.reading.is_none() && self.writing.is_none()
+        self.session.is_settled()
+            && self.training.is_settled()
+            && self.benchmarks.is_settled()
+            && self.reading.is_none()
+            && self.writing.is_none()
     }
 
     fn apply(&mut self, ctx: &egui::Context, action: Action) {
@@ -123,6 +135,9 @@ impl App {
             Action::MakePhantoms => self.session.make_phantoms(),
             Action::CancelCohort | Action::CloseCohort => self.session.close_cohort(),
             Action::NameDirection { component, name } => self.session.name_direction(component, &name),
+            Action::StartDemo => self.benchmarks.start_demo(ctx, &mut self.session.notices),
+            Action::StopDemo => self.benchmarks.stop_demo(),
+            Action::Say(text) => self.session.notices.say(text),
             Action::Dismiss(index) => self.session.notices.dismiss(index),
         }
     }
@@ -133,7 +148,7 @@ impl App {
             self.workspace = workspace;
         }
         match command {
-            Command::GoToExplore | Command::GoToTraining => {}
+            Command::GoToExplore | Command::GoToTraining | Command::GoToBenchmarks => {}
             Command::NewRun => self.training.compose(&self.session.settings),
             Command::OpenRuns => self.ask(ctx, Purpose::OpenRuns),
             Command::TrainOn => {
@@ -150,6 +165,15 @@ impl App {
             Command::ExportCurves => self.ask_curves(ctx),
             Command::Compare => self.training.compare(),
             Command::Teach => self.training.teach(),
+            Command::CopyTable => {
+                if let Some(table) = self.benchmarks.copied() {
+                    ctx.copy_text(table);
+                    self.session.notices.say("Table copied.");
+                }
+            }
+            Command::ExportFigure => self.ask_figure(ctx, FigureForm::Svg),
+            Command::ExportTable => self.ask_figure(ctx, FigureForm::Csv),
+            Command::ExportReport => self.ask_figure(ctx, FigureForm::Html),
             Command::NextSeed => self.step_seed(|seed| seed.wrapping_add(1)),
             Command::PreviousSeed => self.step_seed(|seed| seed.wrapping_sub(1)),
             Command::RandomSeed => self.step_seed(throw_dice),
@@ -256,6 +280,12 @@ impl App {
         self.dialogs.ask(ctx, Purpose::SaveCurves { name }, folder.as_deref());
     }
 
+    fn ask_figure(&mut self, ctx: &egui::Context, form: FigureForm) {
+        let Some(name) = self.benchmarks.file_name(form) else { return };
+        let folder = self.session.settings.export_folder.clone();
+        self.dialogs.ask(ctx, Purpose::SaveFigure { form, name }, folder.as_deref());
+    }
+
     fn chosen(&mut self, ctx: &egui::Context, purpose: &Purpose, path: PathBuf) {
         match purpose {
             Purpose::OpenModel => self.session.open_model(path),
@@ -263,6 +293,10 @@ impl App {
             Purpose::Save { form, .. } => self.export(ctx, *form, path),
             Purpose::OpenRuns | Purpose::TrainOn | Purpose::SaveCurves { .. } => {
                 self.training.chosen(ctx, purpose, path, &mut self.session.settings);
+            }
+            Purpose::SaveFigure { form, .. } => {
+                self.session.settings.export_folder = path.parent().map(PathBuf::from).filter(|p| p.is_absolute());
+                self.benchmarks.export(ctx, *form, path, &mut self.session.notices);
             }
         }
     }
@@ -363,12 +397,13 @@ impl App {
 }
 
 impl eframe::App for App {
-    fn logic(&mut self, _ctx: &egui::Context, _frame: &mut eframe::Frame) {
+    fn logic(&mut self, ctx: &egui::Context, _frame: &mut eframe::Frame) {
         self.session.advance();
         if let Some(model) = self.training.advance(&mut self.session) {
             self.workspace = Workspace::Explore;
             self.session.open_model(model);
         }
+        self.benchmarks.advance(ctx, &mut self.session.notices);
         self.take_in_files();
     }
 
@@ -385,6 +420,7 @@ impl eframe::App for App {
             match self.workspace {
                 Workspace::Explore => self.explore.show(ui, &mut self.session, &mut actions),
                 Workspace::Training => self.training.show(ui, &self.session, &mut actions),
+                Workspace::Benchmarks => self.benchmarks.show(ui, &mut actions),
             }
         });
         if let Some(palette) = &mut self.palette {

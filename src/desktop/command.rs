@@ -83,6 +83,11 @@ pub enum Command {
     Teach,
     GoToExplore,
     GoToTraining,
+    GoToBenchmarks,
+    CopyTable,
+    ExportFigure,
+    ExportTable,
+    ExportReport,
     Palette,
     Keys,
     Theme,
@@ -93,7 +98,7 @@ use Command as C;
 
 impl Command {
     /// All commands, in the order of palette and keys page.
-    pub const ALL: [Self; 48] = [
+    pub const ALL: [Self; 53] = [
         C::NextSeed,
         C::PreviousSeed,
         C::RandomSeed,
@@ -138,6 +143,11 @@ impl Command {
         C::Teach,
         C::GoToExplore,
         C::GoToTraining,
+        C::GoToBenchmarks,
+        C::CopyTable,
+        C::ExportFigure,
+        C::ExportTable,
+        C::ExportReport,
         C::Palette,
         C::Keys,
         C::Theme,
@@ -191,6 +201,11 @@ impl Command {
             C::Teach => "Teacher's mode",
             C::GoToExplore => "Go to Explore",
             C::GoToTraining => "Go to Training",
+            C::GoToBenchmarks => "Go to Benchmarks",
+            C::CopyTable => "Copy benchmark table",
+            C::ExportFigure => "Export benchmark figure…",
+            C::ExportTable => "Export benchmark table…",
+            C::ExportReport => "Export benchmark report…",
             C::Palette => "Command palette",
             C::Keys => "Keys",
             C::Theme => "Dark or light theme",
@@ -244,6 +259,11 @@ impl Command {
             C::ExportCurves => "Saves the curves as SVG or PNG, or their numbers as CSV.",
             C::GoToExplore => "Samples a generator and shows what is near.",
             C::GoToTraining => "Trains generators and watches them.",
+            C::GoToBenchmarks => "Shows what samples are worth beside real films.",
+            C::CopyTable => "Copies all numbers of the sweep on screen, as CSV.",
+            C::ExportFigure => "Writes the figure on screen as SVG, its text as text and its face inside.",
+            C::ExportTable => "Writes all numbers of the sweep on screen as CSV.",
+            C::ExportReport => "Writes one page with figure, table, methods and hashes.",
             C::Palette => "Finds any command, finding or model by a few letters.",
             C::Keys => "Shows what every key and mouse button does.",
             C::Theme => "Dark for reading rooms, light for projectors.",
@@ -290,13 +310,19 @@ impl Command {
             | C::Teach => Group::Runs,
             C::OpenModel
             | C::OpenCohort
+            | C::CopyTable
+            | C::ExportFigure
+            | C::ExportTable
+            | C::ExportReport
             | C::CopyRecipe
             | C::CopyCommandLine
             | C::PasteRecipe
             | C::ExportPng
             | C::ExportWindowedPng
             | C::ExportDicom => Group::Files,
-            C::GoToExplore | C::GoToTraining | C::Palette | C::Keys | C::Theme | C::Quit => Group::Window,
+            C::GoToExplore | C::GoToTraining | C::GoToBenchmarks | C::Palette | C::Keys | C::Theme | C::Quit => {
+                Group::Window
+            }
         }
     }
 
@@ -304,6 +330,7 @@ impl Command {
     pub fn concerns(self) -> Option<Workspace> {
         match (self, self.group()) {
             (C::OpenModel | C::OpenCohort, _) | (_, Group::Window) => None,
+            (C::CopyTable | C::ExportFigure | C::ExportTable | C::ExportReport, _) => Some(Workspace::Benchmarks),
             (_, Group::Sample | Group::View | Group::Files) => Some(Workspace::Explore),
             (_, Group::Runs) => Some(Workspace::Training),
         }
@@ -314,6 +341,7 @@ impl Command {
         match self {
             C::GoToExplore => Some(Workspace::Explore),
             C::GoToTraining => Some(Workspace::Training),
+            C::GoToBenchmarks => Some(Workspace::Benchmarks),
             _ => None,
         }
     }
@@ -350,12 +378,12 @@ impl Command {
             C::SheetRows => plain(Key::G),
             C::OpenModel => ctrl(Key::O),
             C::OpenCohort => both(Key::O),
-            C::CopyRecipe => ctrl(Key::C),
+            C::CopyRecipe | C::CopyTable => ctrl(Key::C),
             C::CopyCommandLine => both(Key::C),
             C::PasteRecipe => ctrl(Key::V),
-            C::ExportPng | C::ExportCurves => ctrl(Key::E),
-            C::ExportWindowedPng => ctrl(Key::S),
-            C::ExportDicom => both(Key::E),
+            C::ExportPng | C::ExportCurves | C::ExportFigure => ctrl(Key::E),
+            C::ExportWindowedPng | C::ExportTable => ctrl(Key::S),
+            C::ExportDicom | C::ExportReport => both(Key::E),
             C::NewRun => ctrl(Key::N),
             C::OpenRuns => both(Key::N),
             C::TrainOn => Vec::new(),
@@ -365,6 +393,7 @@ impl Command {
             C::Teach => ctrl(Key::L),
             C::GoToExplore => ctrl(Key::Num1),
             C::GoToTraining => ctrl(Key::Num2),
+            C::GoToBenchmarks => ctrl(Key::Num3),
             C::Palette => ctrl(Key::P),
             C::Keys => plain(Key::F1),
             C::Theme => ctrl(Key::T),
@@ -402,8 +431,8 @@ pub fn pressed(ctx: &egui::Context, here: Workspace) -> (Vec<Command>, Option<St
             let presses = input.count_and_consume_key(chord.modifiers, chord.logical_key);
             commands.extend(std::iter::repeat_n(command, presses));
         }
+        // The system's own copy and paste arrive as events, not as keys.
         if !typing && here == Workspace::Explore {
-            // The system's own copy and paste arrive as events, not as keys.
             input.events.retain(|event| match event {
                 egui::Event::Copy => {
                     commands.push(Command::CopyRecipe);
@@ -415,6 +444,10 @@ pub fn pressed(ctx: &egui::Context, here: Workspace) -> (Vec<Command>, Option<St
                 }
                 _ => true,
             });
+        }
+        if !typing && here == Workspace::Benchmarks && input.events.contains(&egui::Event::Copy) {
+            input.events.retain(|event| *event != egui::Event::Copy);
+            commands.push(Command::CopyTable);
         }
     });
     (commands, pasted)

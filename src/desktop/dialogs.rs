@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use eframe::egui::{self, Id, Key, Modal, RichText, TextEdit};
 
+use super::benchmarks::FigureForm;
 use super::task::{Outcome, Task};
 use super::theme;
 
@@ -18,6 +19,13 @@ pub enum Purpose {
     OpenModel,
     /// A pack's folder to open.
     OpenCohort,
+    /// Where to save the benchmark on screen.
+    SaveFigure {
+        /// In which form.
+        form: FigureForm,
+        /// A name to begin with.
+        name: String,
+    },
     /// The folder of a run, or one that holds runs.
     OpenRuns,
     /// The pack to train on.
@@ -66,6 +74,7 @@ impl Purpose {
             Self::TrainOn => "Train on",
             Self::SaveCurves { .. } => "Export curves",
             Self::Save { .. } => "Export sample",
+            Self::SaveFigure { .. } => "Export benchmark",
         }
     }
 
@@ -75,7 +84,7 @@ impl Purpose {
             Self::OpenCohort | Self::TrainOn => "Path of a pack's folder",
             Self::OpenRuns => "Path of a run's folder, or of one that holds runs",
             Self::SaveCurves { .. } => "Path of the file to write, ending in .svg, .png or .csv",
-            Self::Save { .. } => "Path of the file to write",
+            Self::Save { .. } | Self::SaveFigure { .. } => "Path of the file to write",
         }
     }
 
@@ -92,6 +101,9 @@ impl Purpose {
                 dialog.add_filter("Curves", &["svg", "png", "csv"]).set_file_name(name).save_file()
             }
             Self::Save { form, name } => {
+                dialog.add_filter(form.extension(), &[form.extension()]).set_file_name(name).save_file()
+            }
+            Self::SaveFigure { form, name } => {
                 dialog.add_filter(form.extension(), &[form.extension()]).set_file_name(name).save_file()
             }
         }
@@ -114,10 +126,13 @@ impl Dialogs {
     /// Asks for a file; `folder` is where to begin.
     pub fn ask(&mut self, ctx: &egui::Context, purpose: Purpose, folder: Option<&Path>) {
         let begin = match (&purpose, folder) {
-            (Purpose::Save { name, .. } | Purpose::SaveCurves { name }, Some(folder)) => {
-                folder.join(name).display().to_string()
+            (
+                Purpose::Save { name, .. } | Purpose::SaveCurves { name } | Purpose::SaveFigure { name, .. },
+                Some(folder),
+            ) => folder.join(name).display().to_string(),
+            (Purpose::Save { name, .. } | Purpose::SaveCurves { name } | Purpose::SaveFigure { name, .. }, None) => {
+                name.clone()
             }
-            (Purpose::Save { name, .. } | Purpose::SaveCurves { name }, None) => name.clone(),
             (_, Some(folder)) => folder.display().to_string(),
             (_, None) => String::new(),
         };
@@ -149,7 +164,9 @@ impl Dialogs {
                     Outcome::Done(Some(path)) => return Some((purpose, path)),
                     _ if at_once => {
                         let name = match &purpose {
-                            Purpose::Save { name, .. } | Purpose::SaveCurves { name } => name.clone(),
+                            Purpose::Save { name, .. }
+                            | Purpose::SaveCurves { name }
+                            | Purpose::SaveFigure { name, .. } => name.clone(),
                             _ => String::new(),
                         };
                         self.field = Some((purpose, name));
@@ -170,7 +187,8 @@ impl Dialogs {
             done = field.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
             field.request_focus();
             ui.horizontal(|ui| {
-                let saves = matches!(purpose, Purpose::Save { .. } | Purpose::SaveCurves { .. });
+                let saves =
+                    matches!(purpose, Purpose::Save { .. } | Purpose::SaveCurves { .. } | Purpose::SaveFigure { .. });
                 let word = if saves { "Save" } else { "Open" };
                 done |= ui.button(word).clicked();
                 ui.button("Cancel").clicked()

@@ -11,17 +11,20 @@ pub enum Workspace {
     Explore,
     /// Train generators and watch them.
     Training,
+    /// What samples are worth beside real films.
+    Benchmarks,
 }
 
 impl Workspace {
     /// All workspaces, in the order of the rail.
-    pub const ALL: [Self; 2] = [Self::Explore, Self::Training];
+    pub const ALL: [Self; 3] = [Self::Explore, Self::Training, Self::Benchmarks];
 
     /// Its name.
     pub fn text(self) -> &'static str {
         match self {
             Self::Explore => "Explore",
             Self::Training => "Training",
+            Self::Benchmarks => "Benchmarks",
         }
     }
 
@@ -30,6 +33,7 @@ impl Workspace {
         match self {
             Self::Explore => "Sample a generator and see what is near",
             Self::Training => "Train a generator and watch it learn",
+            Self::Benchmarks => "See what samples are worth beside real films",
         }
     }
 
@@ -38,6 +42,7 @@ impl Workspace {
         match self {
             Self::Explore => Icon::LightBox,
             Self::Training => Icon::Curve,
+            Self::Benchmarks => Icon::Points,
         }
     }
 
@@ -46,6 +51,7 @@ impl Workspace {
         match self {
             Self::Explore => Command::GoToExplore,
             Self::Training => Command::GoToTraining,
+            Self::Benchmarks => Command::GoToBenchmarks,
         }
     }
 }

@@ -26,6 +26,11 @@ impl Places {
         &self.data
     }
 
+    /// Where sweeps go.
+    pub fn sweeps(&self) -> PathBuf {
+        self.data.join("sweeps")
+    }
+
     /// Where new runs go.
     pub fn runs(&self) -> PathBuf {
         self.data.join("runs")

@@ -37,6 +37,8 @@ pub enum Icon {
     More,
     /// A curve that falls towards its floor: training.
     Curve,
+    /// Two curves with their points: benchmarks.
+    Points,
 }
 
 impl Icon {
@@ -147,6 +149,13 @@ impl Icon {
                     (-0.6 + 1.5 * x, 0.5 - 1.2 * (-3.5 * x).exp())
                 });
                 line(&falling.collect::<Vec<_>>());
+            }
+            Self::Points => {
+                line(&[(-0.9, -0.9), (-0.9, 0.9), (0.9, 0.9)]);
+                for points in [[(-0.5, 0.0), (0.15, -0.4), (0.8, -0.7)], [(-0.5, 0.55), (0.15, 0.3), (0.8, -0.1)]] {
+                    line(&points);
+                    points.iter().for_each(|&(x, y)| dot(x, y, 0.15));
+                }
             }
             Self::Search => {
                 painter.circle_stroke(at(-0.2, -0.2), 0.6 * half, pen);

@@ -1,0 +1,168 @@
+//! The middle: curves, small multiples or table of the sweep that is chosen, with what it says in words.
+
+use eframe::egui::{Grid, Rect, RichText, ScrollArea, Sense, Ui, UiBuilder, pos2, vec2};
+
+use super::chart::{self, ink, symbol};
+use super::{Benchmarks, Page};
+use crate::benchmark::SweepResult;
+use crate::benchmark::figure::{Choice, Figure};
+use crate::benchmark::{published, report};
+use crate::desktop::action::{Action, Actions};
+use crate::desktop::theme;
+use crate::desktop::widgets::{caption, section, text_button};
+
+/// Height kept for what the curves say.
+const WORDS: f32 = 150.0;
+
+impl Benchmarks {
+    /// Draws the page; gives the curve and point that were clicked.
+    pub(super) fn middle(&self, ui: &mut Ui) -> Option<(usize, usize)> {
+        let result = &self.entries.get(self.chosen)?.result;
+        heading(ui, result);
+        match self.page {
+            Page::Curves => self.curves(ui, result),
+            Page::Findings => self.findings(ui, result),
+            Page::Table => {
+                table(ui, result);
+                None
+            }
+        }
+    }
+
+    fn curves(&self, ui: &mut Ui, result: &SweepResult) -> Option<(usize, usize)> {
+        let figure = Figure::of(result, &self.choice);
+        let lines = figure.series.len() as f32 * 18.0 + 8.0;
+        let height = (ui.available_height() - WORDS - lines).max(220.0);
+        let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), height), Sense::hover());
+        let touched = chart::show(ui, rect, &figure, false, result.cohort.phantom);
+        legend(ui, &figure, result.cohort.phantom);
+        ui.add_space(8.0);
+        ScrollArea::vertical().auto_shrink([false, false]).show(ui, |ui| {
+            for sentence in &result.sentences {
+                ui.label(RichText::new(sentence).font(theme::text()));
+            }
+            if self.choice.published {
+                caption(ui, published::NOTE);
+            }
+            let tests =
+                "The band is the 95 % interval over test patients and seeds. Points open the model behind them.";
+            caption(ui, tests);
+        });
+        touched.clicked
+    }
+
+    fn findings(&self, ui: &mut Ui, result: &SweepResult) -> Option<(usize, usize)> {
+        let mut names: Vec<&String> = Vec::new();
+        for finding in result.points.iter().flat_map(|point| &point.findings) {
+            if !names.contains(&finding) {
+                names.push(finding);
+            }
+        }
+        let mut clicked = None;
+        ScrollArea::vertical().auto_shrink([false, false]).show(ui, |ui| {
+            let columns = (ui.available_width() / 280.0).floor().max(1.0);
+            let width = (ui.available_width() - 8.0 * (columns - 1.0)) / columns;
+            ui.horizontal_wrapped(|ui| {
+                ui.spacing_mut().item_spacing = vec2(8.0, 8.0);
+                for name in names {
+                    let choice = Choice { finding: Some(name.clone()), published: false, ..self.choice.clone() };
+                    let figure = Figure::of(result, &choice);
+                    let (rect, _) = ui.allocate_exact_size(vec2(width - 1.0, 190.0), Sense::hover());
+                    let colors = theme::colors(ui);
+                    let mut cell = ui.new_child(UiBuilder::new().max_rect(rect).id_salt(name));
+                    let touched = chart::show(&mut cell, rect, &figure, true, result.cohort.phantom);
+                    let title = cell.painter().layout_no_wrap(name.clone(), theme::medium(theme::CAPTION), colors.text);
+                    cell.painter().galley(pos2(rect.left() + 34.0, rect.top() + 2.0), title, colors.text);
+                    clicked = clicked.or(touched.clicked);
+                }
+            });
+            caption(ui, "One finding: mean over seeds, band by DeLong averaged over seeds. Not defined where all test films have \
+                         the finding, or none.");
+        });
+        clicked
+    }
+
+    /// The page while there is no result: what a benchmark is, and how to begin one.
+    pub(super) fn empty(&self, ui: &mut Ui, actions: &mut Actions) {
+        let colors = theme::colors(ui);
+        let rect = ui.max_rect();
+        let area = Rect::from_center_size(rect.center(), vec2((rect.width() - 64.0).min(520.0), 240.0));
+        ui.scope_builder(UiBuilder::new().max_rect(area), |ui| {
+            ui.vertical_centered(|ui| {
+                ui.label(RichText::new("No sweep has been run yet").font(theme::medium(16.0)));
+                let text = "A sweep trains generators and classifiers over one factor and tests all of them on the same real \
+                            films: what are samples worth in place of patients?";
+                ui.label(RichText::new(text).color(colors.dim));
+                ui.add_space(8.0);
+                let tooltip = "Trains small generators and classifiers on phantoms, in a process of its own.";
+                if self.demo.is_none() && text_button(ui, "Run a demonstration on phantoms", tooltip).clicked() {
+                    actions.push(Action::StartDemo);
+                }
+                let place = format!("Sweeps are kept in {}", self.places.sweeps().display());
+                ui.label(RichText::new(place).color(colors.dim));
+            });
+        });
+    }
+}
+
+fn heading(ui: &mut Ui, result: &SweepResult) {
+    let colors = theme::colors(ui);
+    ui.horizontal_wrapped(|ui| {
+        ui.label(RichText::new(format!("{}, {}", result.cohort.name, result.name)).font(theme::medium(16.0)));
+        let (word, color) =
+            if result.cohort.phantom { ("PHANTOMS", colors.phantom) } else { ("REAL TEST FILMS", colors.real) };
+        ui.label(RichText::new(word).font(theme::medium(theme::CAPTION)).color(color));
+        let tests: Vec<String> = result.points.iter().map(|point| point.films[2].to_string()).collect();
+        let text = format!(
+            "{} · {} seeds · {} test films · classifier {}",
+            if result.as_published { "as published" } else { "sound variant" },
+            result.seeds,
+            tests.join(" / "),
+            result.classifier
+        );
+        ui.label(RichText::new(text).font(theme::caption()).color(colors.dim)).on_hover_ui(|ui| {
+            ui.set_max_width(520.0);
+            ui.label(report::methods(result));
+        });
+    });
+}
+
+/// The curves' names with their signs.
+fn legend(ui: &mut Ui, figure: &Figure, phantom: bool) {
+    let colors = theme::colors(ui);
+    for series in &figure.series {
+        ui.horizontal(|ui| {
+            let (rect, _) = ui.allocate_exact_size(vec2(24.0, 16.0), Sense::hover());
+            symbol(ui.painter(), series.ink, rect.center(), 4.0, ink(&colors, series.ink, phantom));
+            ui.label(RichText::new(&series.name).font(theme::caption()).color(colors.text));
+        });
+    }
+}
+
+fn table(ui: &mut Ui, result: &SweepResult) {
+    let colors = theme::colors(ui);
+    ScrollArea::both().auto_shrink([false, false]).show(ui, |ui| {
+        Grid::new("numbers").striped(true).spacing(vec2(20.0, 6.0)).show(ui, |ui| {
+            for head in report::HEADS {
+                ui.label(RichText::new(head).font(theme::medium(theme::CAPTION)).color(colors.dim));
+            }
+            ui.end_row();
+            for point in &result.points {
+                for value in &point.values {
+                    for cell in report::row(result, point, value) {
+                        ui.label(RichText::new(cell).font(theme::text()));
+                    }
+                    ui.end_row();
+                }
+            }
+        });
+        ui.add_space(16.0);
+        section(ui, "What the numbers are", |_| ());
+        for (word, meaning) in report::DEFINITIONS {
+            ui.horizontal_wrapped(|ui| {
+                ui.label(RichText::new(word).font(theme::medium(theme::CAPTION)));
+                ui.label(RichText::new(meaning).font(theme::caption()).color(colors.dim));
+            });
+        }
+    });
+}
