@@ -14,7 +14,7 @@ pub mod network;
 mod prepare;
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rayon::prelude::*;
 
@@ -38,6 +38,28 @@ struct Inner {
     card: EncoderCard,
     hash: String,
     network: Network,
+    /// Workspaces that are not in use, so that following a hand allocates nothing.
+    spare: Mutex<Vec<Workspace>>,
+}
+
+/// A workspace lent by an encoder; it goes back when dropped.
+struct Lent<'a> {
+    spare: &'a Mutex<Vec<Workspace>>,
+    workspace: Workspace,
+}
+
+impl<'a> Lent<'a> {
+    fn new(spare: &'a Mutex<Vec<Workspace>>) -> Self {
+        let workspace = spare.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
+        Self { spare, workspace }
+    }
+}
+
+impl Drop for Lent<'_> {
+    fn drop(&mut self) {
+        let workspace = std::mem::take(&mut self.workspace);
+        self.spare.lock().unwrap_or_else(PoisonError::into_inner).push(workspace);
+    }
 }
 
 impl Encoder {
@@ -55,7 +77,7 @@ impl Encoder {
     /// `hash` is the SHA-256 of its file, 64 hex digits.
     pub fn from_parts(card: EncoderCard, tensors: &Tensors, hash: String) -> Self {
         let network = Network::new(&card.architecture, tensors);
-        Self { inner: Arc::new(Inner { card, hash, network }) }
+        Self { inner: Arc::new(Inner { card, hash, network, spare: Mutex::default() }) }
     }
 
     /// What it is and what it was trained on.
@@ -89,9 +111,10 @@ impl Encoder {
         let mut features = vec![0.0; images.len() * dim];
         let input = &self.inner.card.input;
         let parallel = images.len() < rayon::current_num_threads();
-        features.par_chunks_mut(dim).zip(images).try_for_each_init(Workspace::default, |workspace, (out, image)| {
+        let lend = || Lent::new(&self.inner.spare);
+        features.par_chunks_mut(dim).zip(images).try_for_each_init(lend, |lent, (out, image)| {
             let pixels = prepare(image, input)?;
-            self.inner.network.features(&pixels, input.side, workspace, out, parallel);
+            self.inner.network.features(&pixels, input.side, &mut lent.workspace, out, parallel);
             Ok(())
         })?;
         Ok(features)

@@ -291,8 +291,8 @@ impl DenseLayer {
     fn extend(&self, side: usize, stride: usize, workspace: &mut Workspace, parallel: bool) {
         let Workspace { maps, narrow, .. } = workspace;
         let (input, width, growth) = (self.norm.scale.len(), self.reduce.out, self.expand.out);
-        // Whole rows of the image, about a tile of them.
-        let rows = (TILE / side).clamp(1, side);
+        // Whole rows of the image, a tile of them at most, and the parts as equal as can be.
+        let rows = side.div_ceil((side * side).div_ceil(TILE));
         let line = (side + 2) * width;
         let maps = &mut maps[..side * side * stride];
         let narrow = room(narrow, (side + 2) * line);
