@@ -22,7 +22,7 @@ parser.add_argument("--program", type=Path, default=root / "target/release/negat
 parser.add_argument("--rounds", type=int, default=2)
 parser.add_argument("--seconds", type=float, default=1.0)
 parser.add_argument("--threads", type=int, default=2)
-parser.add_argument("--only", nargs="*", default=["sampler", "encoder", "search", "training", "import", "models", "start"])
+parser.add_argument("--only", nargs="*", default=["sampler", "models", "encoder", "search", "training", "import", "start"])
 parser.add_argument("--sides", default="32,64,128,256")
 parser.add_argument("--document", type=Path, default=root / "docs/performance.md")
 parser.add_argument("--scratch", type=Path, required=True)
@@ -133,7 +133,7 @@ model = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if li
 rate = peak["gflop_per_second_and_thread"]
 described = [
     f"Measured on {datetime.date.today().isoformat()} on {os.cpu_count()} cores of {model} ({peak['instructions']}"
-    f"{'' if rate is None else f', {rate:.0f} GFLOP/s a core at most'}), {args.threads} threads for everybody, medians of {args.rounds} rounds"
+    f"{'' if rate is None else f', {rate:.0f} GFLOP/s a core at most'}), {args.threads} threads for everybody, medians of {args.rounds} round{'' if args.rounds == 1 else 's'}"
     f" with all engines in turn; {platform.system()} {platform.release()}; load at the end {os.getloadavg()[0]:.1f}.",
     "Versions: " + ", ".join(f"{names[e]} {v}" for e, v in versions.items() if v) + ".",
     "Largest error of a peer against the program, as a share of the output's root mean square: "
