@@ -281,8 +281,14 @@ impl Training {
         let followed = self.selected.iter().chain(&self.overlaid).cloned().collect();
         self.watcher.wish(Wish { folders, followed, look: self.look });
         if let Some(report) = self.watcher.newest() {
-            self.read = true;
             self.report = report;
+            if !self.read {
+                self.read = true;
+                // What goes on is what one comes back to see.
+                let runs = self.report.runs.iter();
+                let running = runs.filter(|run| run.status.state.is_running()).map(|run| run.root.clone()).next();
+                self.selected = self.selected.take().or(running);
+            }
             if let Some(root) = &self.selected
                 && let Some(followed) = self.report.followed.get(root)
             {

@@ -1,6 +1,6 @@
 //! The panel beside the light box of a run: the picked sample, the real films nearest to it, and when they came near.
 
-use eframe::egui::{ProgressBar, RichText, ScrollArea, Stroke, Ui, vec2};
+use eframe::egui::{Label, ProgressBar, RichText, ScrollArea, Stroke, Ui, vec2};
 
 use super::nearest::Side;
 use super::{Training, stages};
@@ -47,7 +47,8 @@ pub fn show(ui: &mut Ui, training: &mut Training) {
             ui.horizontal_top(|ui| {
                 let (rect, _) = ui.allocate_exact_size(vec2(16.0, 16.0), eframe::egui::Sense::hover());
                 Icon::Warning.paint(ui.painter(), rect.center(), 14.0, colors.danger);
-                ui.label(reason);
+                // A label in a row does not wrap of itself, and would push the panel off the window.
+                ui.add(Label::new(reason).wrap());
             });
         }
         Side::Ready(reference) => compared(ui, training, reference),

@@ -87,6 +87,8 @@ impl ChartView<'_> {
             .set_margin_fraction(vec2(0.0, 0.08))
             .allow_scroll(false)
             .allow_boxed_zoom(true)
+            .x_grid_spacer(|input| even_marks(input.bounds, 6))
+            .y_grid_spacer(|input| even_marks(input.bounds, 4))
             .x_axis_formatter(|mark, _| number(mark.value as f32, decimals(mark.step_size)))
             .y_axis_formatter(move |mark, _| axis(mark, log))
             .label_formatter(label);
@@ -200,6 +202,19 @@ fn decimals(step: f64) -> usize {
     (-step.log10().floor()).clamp(0.0, 6.0) as usize
 }
 
+/// About `count` marks at round numbers: steps of 1, 2 or 5 and their tenths.
+fn even_marks((low, high): (f64, f64), count: usize) -> Vec<GridMark> {
+    let rough = (high - low) / count.max(1) as f64;
+    if !(rough.is_finite() && rough > 0.0) {
+        return Vec::new();
+    }
+    let decade = 10f64.powf(rough.log10().floor());
+    let step = [1.0, 2.0, 5.0, 10.0].into_iter().map(|s| s * decade).find(|&s| s >= rough * 0.999).unwrap_or(rough);
+    let first = (low / step).ceil() as i64;
+    let values = (0..=2 * count as i64 + 2).map(|i| (first + i) as f64 * step).take_while(|&value| value <= high);
+    values.map(|value| GridMark { value, step_size: step }).collect()
+}
+
 /// Marks at zero and at the powers of ten of both signs.
 fn log_marks((low, high): (f64, f64)) -> Vec<GridMark> {
     let powers = (-2..=9).flat_map(|power| {
@@ -225,6 +240,14 @@ mod tests {
         assert_eq!(found, ["1236", "12.3", "1.23", "0.123", "0", "\u{2212}0.500"]);
         assert_eq!(value(to_log(42.0), true), "42.0");
         assert_eq!([0.5, 1.0, 20.0, 0.01].map(decimals), [1, 0, 0, 2]);
+    }
+
+    #[test]
+    fn marks_stand_at_round_numbers() {
+        let values = |low, high| even_marks((low, high), 4).iter().map(|mark| mark.value).collect::<Vec<_>>();
+        assert_eq!(values(-3.0, 11.0), [0.0, 5.0, 10.0]);
+        assert_eq!(values(0.0, 0.8), [0.0, 0.2, 0.4, 0.6000000000000001, 0.8]);
+        assert!(values(1.0, 1.0).is_empty() && values(f64::NAN, 1.0).is_empty());
     }
 
     #[test]

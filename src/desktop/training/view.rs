@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use eframe::egui::text::{LayoutJob, TextFormat};
 use eframe::egui::{
-    Align, Button, CentralPanel, Color32, Frame, Label, Layout, Margin, Panel, Popup, RichText, ScrollArea, Ui, vec2,
+    Align, Button, CentralPanel, Color32, Frame, Label, Layout, Margin, Panel, Popup, RichText, ScrollArea, TextStyle,
+    Ui, vec2,
 };
 
 use super::charts::{ChartView, Overlaid, chart_height, run_key};
@@ -243,6 +244,8 @@ fn curves(ui: &mut Ui, training: &mut Training, actions: &mut Actions) {
     ScrollArea::vertical().auto_shrink([false, false]).show(ui, |ui| {
         ui.spacing_mut().item_spacing.y = 4.0;
         ui.set_max_width(ui.available_width() - 4.0);
+        // The figures at the axes are captions.
+        ui.style_mut().text_styles.insert(TextStyle::Body, theme::caption());
         for chart in charts {
             ChartView { chart, look, height, runs: &runs, marked }.show(ui);
         }
