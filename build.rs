@@ -1,4 +1,9 @@
-//! Refuses an invalid shader with its file and line, and stamps the version and git revision into the program.
+//! Refuses an invalid shader with its file and line, stamps the version and git revision into the program, and with the
+//! feature `cuda` lets the program start where there is no CUDA.
+
+#[cfg(feature = "cuda")]
+#[path = "build/cuda_shim.rs"]
+mod cuda_shim;
 
 use std::path::Path;
 use std::process::Command;
@@ -7,6 +12,8 @@ fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     check_shaders(Path::new("shaders"));
     stamp_revision();
+    #[cfg(feature = "cuda")]
+    cuda_shim::build();
 }
 
 /// Parses and validates every shader, as the window's own compiler will.

@@ -10,6 +10,7 @@ pub mod anchor;
 pub mod augment;
 pub mod checkpoint;
 pub mod classifier;
+pub mod device_check;
 pub mod events;
 pub mod export;
 pub mod launch;

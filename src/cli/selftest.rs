@@ -9,9 +9,11 @@ use anyhow::Context;
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
+use crate::compute::device::DeviceChoice;
 use crate::encoder::{self, Encoder};
-use crate::generator::{Generator, Recipe, library};
-use crate::{neighbour, shipped, store};
+use crate::generator::{Architecture, Family, Generator, Recipe, library};
+use crate::training::device_check::{self, Comparison};
+use crate::{compute, neighbour, shipped, store};
 
 /// The known answers; the file lies with the models that they are about.
 const KNOWN: &str = "selftest.json";
@@ -21,9 +23,24 @@ const KNOWN: &str = "selftest.json";
 /// Different instruction sets round sums differently; the sampler's own tests hold it to a tenth of this.
 const TOLERANCE: f32 = 1e-3;
 
+/// Seconds for which sampling and training of one network are timed.
+const PACE_SECONDS: f64 = 4.0;
+
 /// Words of the verb.
 #[derive(Debug, Args)]
 pub struct SelftestArgs {
+    /// Check a device instead: one training step against the CPU's numbers, and images a second. cpu, cuda, cuda:N, metal.
+    #[arg(long, conflicts_with = "write")]
+    device: Option<DeviceChoice>,
+    /// With --device: width of the networks that are timed.
+    #[arg(long, default_value = "paper", value_parser = ["paper", "small"], requires = "device")]
+    width: String,
+    /// With --device: side in pixels that is timed.
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(8..=256), requires = "device")]
+    side: u16,
+    /// With --device: images in a minibatch that is timed.
+    #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u16).range(4..=512), requires = "device")]
+    batch: u16,
     /// Write this machine's answers to a file instead of checking them.
     #[arg(long, value_name = "FILE")]
     write: Option<PathBuf>,
@@ -54,6 +71,9 @@ struct Check {
 
 /// Checks every shipped model, or writes the known answers anew.
 pub fn run(args: &SelftestArgs) -> anyhow::Result<()> {
+    if let Some(choice) = args.device {
+        return check_device(choice, args);
+    }
     if let Some(path) = &args.write {
         let models = library::shipped();
         let answers = models.iter().map(|entry| answer(&Generator::load(&entry.path)?));
@@ -78,6 +98,53 @@ pub fn run(args: &SelftestArgs) -> anyhow::Result<()> {
     let failed = checks.iter().filter(|check| !check.passed).count();
     anyhow::ensure!(!checks.is_empty(), "{} holds no known answer", path.display());
     anyhow::ensure!(failed == 0, "{failed} of {} models do not give their known answers on this machine", checks.len());
+    Ok(())
+}
+
+/// Compares a device with the CPU and measures it; where it cannot be opened, says so and measures the CPU.
+fn check_device(choice: DeviceChoice, args: &SelftestArgs) -> anyhow::Result<()> {
+    compute::init();
+    let open = choice.open();
+    if !args.json {
+        println!("{}", open.sentence);
+    }
+    let compared = device_check::compare(&open.device)?;
+    let mut paces = Vec::new();
+    for family in [Family::ProgGan, Family::CpdGan] {
+        let side = usize::from(args.side);
+        let mut architecture = Architecture::paper(family, side, 14);
+        if args.width == "small" {
+            architecture = Architecture { latent: 64, feature_base: 1024, feature_max: 64, ..architecture };
+        }
+        architecture.validate().map_err(anyhow::Error::msg)?;
+        let pace = device_check::pace(&open.device, &architecture, usize::from(args.batch), PACE_SECONDS)?;
+        paces.push((family, pace));
+    }
+    if args.json {
+        let report = serde_json::json!({
+            "device": open.sentence, "tolerance": device_check::TOLERANCE, "compared": compared,
+            "width": args.width, "side": args.side, "batch": args.batch, "images_per_second": paces,
+        });
+        println!("{}", serde_json::to_string_pretty(&report)?);
+    } else {
+        for Comparison { what, difference } in &compared {
+            let passed = if *difference <= device_check::TOLERANCE { "pass" } else { "FAIL" };
+            println!("{passed}  {what:<36} differs by {difference:.1e}");
+        }
+        for (family, pace) in &paces {
+            println!(
+                "{} {} px, {} width, batch {}: {:.0} samples/s, {:.1} images/s in WGAN-GP steps",
+                family.name(),
+                args.side,
+                args.width,
+                args.batch,
+                pace.sampling,
+                pace.training
+            );
+        }
+    }
+    let failed = compared.iter().filter(|found| found.difference > device_check::TOLERANCE).count();
+    anyhow::ensure!(failed == 0, "{failed} of {} quantities differ from the CPU's; do not train on it", compared.len());
     Ok(())
 }
 
