@@ -257,7 +257,8 @@ fn lesson(ui: &mut Ui, teaching: &mut Teaching, scene: &Scene) {
             }
         }
         let [critic, generator] = scene.steps;
-        caption(ui, format!("{critic} steps of the critic, {generator} of the generator"));
+        let steps = |count: u64| if count == 1 { "1 step".to_owned() } else { format!("{count} steps") };
+        caption(ui, format!("{} of the critic, {} of the generator", steps(critic), steps(generator)));
     });
     ui.add_space(4.0);
     match &scene.outcome {
@@ -300,7 +301,7 @@ fn terms(ui: &mut Ui, outcome: &Outcome) {
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = 12.0;
         let sum = charts::value(f64::from(outcome.loss), false);
-        ui.allocate_ui_with_layout(vec2(72.0, 18.0), Layout::right_to_left(Align::Center), |ui| {
+        ui.allocate_ui_with_layout(vec2(72.0, 18.0), Layout::left_to_right(Align::Center), |ui| {
             ui.set_min_width(72.0);
             ui.label(RichText::new(sum).font(theme::medium(13.0)).color(colors.synthetic));
         });
