@@ -11,6 +11,8 @@ mod queue;
 mod runs;
 mod sample;
 mod selftest;
+mod signals;
+mod submit;
 mod sweep;
 mod train;
 mod waiting;
@@ -49,6 +51,8 @@ enum Verb {
     Runs(runs::RunsArgs),
     /// Work through the runs that wait for their turn, or list them.
     Queue(queue::QueueArgs),
+    /// Send runs to a Slurm cluster, which requeues and resumes them when their time is up.
+    Submit(submit::SubmitArgs),
     /// Train the encoder that measures nearness, or measure a generator by the benchmark's figure.
     #[command(subcommand)]
     Encoder(encoder::EncoderVerb),
@@ -121,6 +125,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Verb::Train(args) => train::run(&args),
         Verb::Queue(args) => queue::run(&args),
         Verb::Runs(args) => runs::run(&args),
+        Verb::Submit(args) => submit::run(&args),
         Verb::Encoder(verb) => encoder::run(&verb),
         Verb::Sweep(verb) => sweep::run(&verb),
         Verb::Tour(args) => {

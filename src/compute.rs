@@ -8,6 +8,7 @@ pub mod clip;
 pub mod device;
 pub mod ema;
 pub mod kernel;
+pub mod memory;
 pub mod ops;
 pub mod parameters;
 pub mod random;

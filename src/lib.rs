@@ -21,6 +21,7 @@ pub mod neighbour;
 pub mod training;
 
 pub mod benchmark;
+pub mod cluster;
 
 pub mod desktop;
 

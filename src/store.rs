@@ -29,6 +29,75 @@ pub enum StoreError {
     },
 }
 
+/// Asked before every durable operation of this program, so that tests can let the disk refuse at each of them.
+///
+/// # Errors
+/// Only in tests.
+#[cfg_attr(not(test), expect(clippy::unnecessary_wraps, reason = "the disk refuses here in tests only"))]
+pub(crate) fn permit() -> io::Result<()> {
+    #[cfg(test)]
+    faults::ask()?;
+    Ok(())
+}
+
+/// A disk that is full from a chosen operation of this thread on.
+#[cfg(test)]
+pub(crate) mod faults {
+    use std::cell::Cell;
+    use std::io;
+
+    thread_local! {
+        static ASKED: Cell<u64> = const { Cell::new(0) };
+        static FULL_FROM: Cell<u64> = const { Cell::new(u64::MAX) };
+    }
+
+    /// Lets `work` do `operations` durable operations before the disk is full; gives the number that it asked for.
+    pub fn full_after<T>(operations: u64, work: impl FnOnce() -> T) -> (T, u64) {
+        ASKED.set(0);
+        FULL_FROM.set(operations);
+        let done = work();
+        FULL_FROM.set(u64::MAX);
+        (done, ASKED.get())
+    }
+
+    pub(super) fn ask() -> io::Result<()> {
+        ASKED.set(ASKED.get() + 1);
+        if ASKED.get() > FULL_FROM.get() { Err(io::Error::from(io::ErrorKind::StorageFull)) } else { Ok(()) }
+    }
+}
+
+/// Makes a folder and all above it.
+///
+/// # Errors
+/// [`StoreError::Write`] when the disk refuses.
+pub fn make_folder(path: &Path) -> Result<(), StoreError> {
+    let failed = |source| StoreError::Write { path: path.to_path_buf(), source };
+    permit().and_then(|()| fs::create_dir_all(path)).map_err(failed)
+}
+
+/// [`write_atomic`], and then reads the file back and compares it.
+///
+/// # Errors
+/// [`StoreError::Write`] when the disk refuses or gives back other bytes.
+pub fn write_verified(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    write_atomic(path, bytes)?;
+    let failed = |source| StoreError::Write { path: path.to_path_buf(), source };
+    let mut file = File::open(path).map_err(failed)?;
+    let mut buffer = vec![0; 1 << 20];
+    let mut left = bytes;
+    loop {
+        let n = file.read(&mut buffer).map_err(failed)?;
+        let Some(expected) = left.get(..n).filter(|expected| *expected == &buffer[..n]) else {
+            return Err(failed(io::Error::other("the disk gave back other bytes than were written")));
+        };
+        left = &left[expected.len()..];
+        if n == 0 {
+            let short = || failed(io::Error::other("the disk gave back fewer bytes than were written"));
+            return if left.is_empty() { Ok(()) } else { Err(short()) };
+        }
+    }
+}
+
 /// Writes `bytes` to `path`, durably and atomically.
 ///
 /// # Errors
@@ -50,10 +119,16 @@ pub fn write_atomic_with(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::
     let name = path.file_name().ok_or_else(|| failed(io::Error::from(io::ErrorKind::InvalidInput)))?;
     let temporary = folder.join(format!(".{}.{}.part", name.to_string_lossy(), std::process::id()));
     let attempt = || -> io::Result<()> {
+        permit()?;
         let mut out = BufWriter::new(File::create(&temporary)?);
+        permit()?;
         write(&mut out)?;
-        out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
+        let out = out.into_inner().map_err(io::IntoInnerError::into_error)?;
+        permit()?;
+        out.sync_all()?;
+        permit()?;
         fs::rename(&temporary, path)?;
+        permit()?;
         sync_folder(folder)
     };
     attempt().map_err(|source| {
@@ -119,6 +194,23 @@ mod tests {
         assert!(error.to_string().contains("a.txt"), "{error}");
         assert_eq!(fs::read(&path).unwrap(), b"old");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_disk_that_is_full_at_any_moment_leaves_the_old_file_or_the_new_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.txt");
+        write_atomic(&path, b"old").unwrap();
+        let ((), operations) = faults::full_after(u64::MAX, || write_atomic(&path, b"old").unwrap());
+        for n in 0..operations {
+            let (result, _) = faults::full_after(n, || write_verified(&path, b"new and longer"));
+            assert!(result.unwrap_err().to_string().contains("a.txt"));
+            let now = fs::read(&path).unwrap();
+            assert!(now == b"old" || (now == b"new and longer" && n + 1 == operations), "{n} of {operations}");
+            assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        }
+        write_verified(&path, b"new and longer").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"new and longer");
     }
 
     #[test]

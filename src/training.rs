@@ -11,13 +11,17 @@ pub mod augment;
 pub mod checkpoint;
 pub mod classifier;
 pub mod device_check;
+pub mod estimate;
 pub mod events;
 pub mod export;
+pub mod guard;
 pub mod launch;
 pub mod lesson;
 pub mod losses;
+pub mod micro_batch;
 pub mod pack;
 pub mod presets;
+pub mod quality;
 pub mod queue;
 pub mod reals;
 pub mod run;
@@ -27,6 +31,7 @@ pub mod schedule;
 pub mod spec;
 pub mod state;
 pub mod status;
+pub mod tensorboard;
 
 pub use reals::{RadiographSource, TrainFold};
 pub use run::{Outcome, resume, resume_on, train, train_on};
@@ -60,6 +65,14 @@ pub enum TrainingError {
         /// The run folder or a file in it.
         path: PathBuf,
         /// What is wrong and what would be right.
+        problem: String,
+    },
+    /// The losses ran away.
+    #[error("stopped at step {step}: {problem}")]
+    Diverged {
+        /// Critic steps taken.
+        step: u64,
+        /// What was seen, and what may help.
         problem: String,
     },
     /// The disk refused.

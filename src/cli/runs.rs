@@ -7,6 +7,7 @@ use anyhow::bail;
 use clap::Args;
 
 use super::train::clock;
+use crate::cluster;
 use crate::training::RunStatus;
 use crate::training::status;
 
@@ -35,6 +36,11 @@ pub fn run(args: &RunsArgs) -> anyhow::Result<()> {
             }
         }
     }
+    if found.iter().any(|status| status.job.is_some())
+        && let Err(error) = cluster::refresh(&mut found)
+    {
+        eprintln!("{error}");
+    }
     if args.json {
         println!("{}", serde_json::to_string_pretty(&found)?);
     } else if found.is_empty() {
@@ -50,6 +56,11 @@ fn line(status: &RunStatus) -> String {
         format!("{:<17} {}", status.state.words(), status.folder.display()),
         format!("{} {:.1} of {} kimg", status.name, status.kimg, status.total_kimg),
     ];
+    if let Some(job) = &status.job {
+        let task = job.task.map(|task| format!("_{task}")).unwrap_or_default();
+        let state = status.job_state.as_deref().unwrap_or("no longer known to the cluster");
+        parts.push(format!("job {}{task} {state}", job.job));
+    }
     if let Some(figures) = status.figures.as_ref().filter(|_| status.state.is_running()) {
         parts.push(format!("{:.0} images/s, {} left", figures.images_per_second, clock(figures.seconds_left)));
     }

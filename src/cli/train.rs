@@ -1,11 +1,12 @@
 //! `negatoscope train`: a run from a spec, or on from its folder.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::Args;
 
 use super::waiting::watched;
+use crate::compute::device::DeviceChoice;
 use crate::generator::Family;
 use crate::training::events::Event;
 use crate::training::{self, Outcome, RunSpec, presets};
@@ -25,6 +26,12 @@ pub struct TrainArgs {
     /// Network of the printed preset.
     #[arg(long, default_value = "cpd-gan", value_parser = ["prog-gan", "cpd-gan"])]
     family: String,
+    /// Take a few steps, say what memory and time the run will need, and write nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// What to compute on instead of what the specification says: auto, cpu, cuda, cuda:1, metal.
+    #[arg(long)]
+    device: Option<DeviceChoice>,
     /// One JSON object per event instead of a line for reading.
     #[arg(long)]
     json: bool,
@@ -34,24 +41,68 @@ pub struct TrainArgs {
 pub fn run(args: &TrainArgs) -> anyhow::Result<()> {
     if let Some(name) = &args.preset {
         let family = if args.family == "prog-gan" { Family::ProgGan } else { Family::CpdGan };
-        let spec = presets::preset(name, family).with_context(|| format!("there is no preset \"{name}\""))?;
+        let spec = presets::preset(name, family).with_context(|| {
+            format!("there is no preset \"{name}\" for {}: prog-GAN was published up to 128 px", args.family)
+        })?;
         print!("{}", spec.to_toml());
         return Ok(());
     }
     let path = args.run.as_deref().context("say which specification or run folder")?;
+    if args.dry_run {
+        return dry_run(path, args);
+    }
     let mut tell = |event: &Event| if args.json { tell_json(event) } else { tell_line(event) };
     let outcome = watched("training", |progress| {
+        super::signals::pause_on(progress);
         if path.is_dir() {
-            return training::resume(path, progress, &mut tell).map_err(anyhow::Error::from);
+            return training::resume(path, args.device, progress, &mut tell).map_err(anyhow::Error::from);
         }
         let out = args.out.as_deref().context("say where the run's folder goes: --out FOLDER")?;
-        Ok(training::train(&RunSpec::read(path)?, out, progress, &mut tell)?)
+        let mut spec = RunSpec::read(path)?;
+        spec.device = args.device.unwrap_or(spec.device);
+        Ok(training::train(&spec, out, progress, &mut tell)?)
     })?;
     match outcome {
         Outcome::Done(result) => println!("done after {} steps, {:.1} kimg", result.step, result.kimg),
         Outcome::Paused(result) => {
             println!("paused at step {}, {:.1} kimg; name the run's folder to go on", result.step, result.kimg);
+            if super::signals::came() {
+                std::process::exit(super::signals::PAUSED_BY_SIGNAL);
+            }
         }
+    }
+    Ok(())
+}
+
+fn dry_run(path: &Path, args: &TrainArgs) -> anyhow::Result<()> {
+    let spec = if path.is_dir() { path.join("run.toml") } else { path.to_path_buf() };
+    let mut spec = RunSpec::read(&spec)?;
+    spec.device = args.device.unwrap_or(spec.device);
+    let source = training::pack::PackSource::open(&spec.cohort)?;
+    training::run::check(&spec, &source)?;
+    let found = training::estimate::estimate(&spec, &source)?;
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&found)?);
+        return Ok(());
+    }
+    let gib = |bytes: u64| bytes as f64 / f64::from(1 << 30);
+    let [generator, critic] = found.parameters;
+    println!("device       {}", found.device);
+    println!("parameters   generator {generator}, critic {critic}");
+    println!("minibatch    {} at {} px, {} at a time", found.batch[0], spec.network.resolution, found.batch[1]);
+    if let Some(bytes) = found.bytes {
+        println!("memory       {:.2} GiB of {:.2} GiB available", gib(bytes), gib(found.available));
+    } else {
+        println!("memory       {:.2} GiB, and what the images take, which was not measured", gib(found.fixed_bytes));
+    }
+    println!("speed        {:.1} images/s at {} px", found.images_per_second, spec.network.resolution);
+    println!("time         about {}, measures of quality not counted", clock(found.seconds));
+    if let Some(most) = found.proposed_micro_batch {
+        let remedy = match most {
+            0 => "not even four images at a time fit; choose a narrower network or a smaller side".to_owned(),
+            most => format!("add to the specification: micro_batch = {most}"),
+        };
+        println!("It does not fit: {remedy}");
     }
     Ok(())
 }

@@ -1,11 +1,13 @@
 //! Where to compute: as asked for, or on the CPU with one sentence that says why.
 
 use candle_core::Device;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
 /// A wish for a device.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub enum DeviceChoice {
     /// The first GPU this build can use, else the CPU.
     #[default]
@@ -43,6 +45,20 @@ impl FromStr for DeviceChoice {
             ("metal", number) => Ok(Self::Metal(number.unwrap_or(0))),
             _ => Err(wrong()),
         }
+    }
+}
+
+impl TryFrom<String> for DeviceChoice {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<DeviceChoice> for String {
+    fn from(choice: DeviceChoice) -> Self {
+        choice.to_string()
     }
 }
 

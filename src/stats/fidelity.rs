@@ -13,6 +13,34 @@ pub use manifold::{Manifold, manifold};
 
 use faer::Mat;
 
+/// 1 − cosine similarity of each row of `rows` to the row of `gallery` nearest to it; a row of zeros has no direction and
+/// lies at 1 from everything. `None` where either is empty or holds numbers that are not finite.
+pub fn nearest_cosine(rows: &[f32], gallery: &[f32], dim: usize) -> Option<Vec<f32>> {
+    let unit = |rows: &[f32]| {
+        let mut rows = matrix(rows, dim)?;
+        for i in 0..rows.nrows() {
+            let length = rows.row(i).iter().map(|v| v * v).sum::<f64>().sqrt();
+            if length > 0.0 {
+                rows.row_mut(i).iter_mut().for_each(|v| *v /= length);
+            }
+        }
+        Some(rows)
+    };
+    let (rows, gallery) = (unit(rows)?, unit(gallery)?);
+    if rows.nrows() == 0 || gallery.nrows() == 0 {
+        return None;
+    }
+    let mut nearest = Vec::with_capacity(rows.nrows());
+    // In blocks, so that memory does not grow with both counts.
+    for start in (0..rows.nrows()).step_by(256) {
+        let block = rows.subrows(start, 256.min(rows.nrows() - start));
+        let similarity = &gallery * block.transpose();
+        let best = |column: faer::ColRef<f64>| column.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        nearest.extend(similarity.col_iter().map(|column| (1.0 - best(column)).max(0.0) as f32));
+    }
+    Some(nearest)
+}
+
 /// Rows of `dim` numbers as a matrix in double precision; `None` where they are not whole rows of finite numbers.
 fn matrix(rows: &[f32], dim: usize) -> Option<Mat<f64>> {
     let whole = dim > 0 && rows.len().is_multiple_of(dim) && rows.iter().all(|v| v.is_finite());
@@ -70,5 +98,19 @@ mod example {
     fn the_clouds_are_those_of_the_script() {
         assert!((f64::from(reals()[1]) - 0.54019924).abs() < 1e-7);
         assert!((f64::from(samples()[59 * DIM]) - 1.06605972).abs() < 1e-7);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::nearest_cosine;
+
+    #[test]
+    fn the_nearest_by_angle_is_found_whatever_the_length() {
+        let gallery = [1.0, 0.0, 0.0, 2.0, -3.0, 0.0];
+        let found = nearest_cosine(&[5.0, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0, -1.0], &gallery, 2).unwrap();
+        let expected = [0.0, 1.0 - std::f32::consts::FRAC_1_SQRT_2, 1.0, 1.0];
+        assert!(found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6), "{found:?}");
+        assert!(nearest_cosine(&[], &gallery, 2).is_none() && nearest_cosine(&[1.0], &gallery, 2).is_none());
     }
 }

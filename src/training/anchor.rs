@@ -184,6 +184,20 @@ pub struct Anchored {
 }
 
 impl Anchored {
+    /// Some of the radiographs, in the order of `items`.
+    ///
+    /// # Errors
+    /// When an item is not there.
+    pub fn part(&self, items: &Tensor) -> candle_core::Result<Self> {
+        let pick = |tensor: &Tensor| tensor.index_select(items, 0);
+        Ok(Self {
+            codes: pick(&self.codes)?,
+            plain: pick(&self.plain)?,
+            switched: pick(&self.switched)?,
+            change: pick(&self.change)?,
+        })
+    }
+
     /// Mean squared difference between the radiographs and what the generator makes of their codes, plus `findings` times
     /// the mean squared error of the change when a finding is switched.
     ///

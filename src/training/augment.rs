@@ -30,6 +30,15 @@ impl Change {
         Some(Self { shifts, tones })
     }
 
+    /// The changes of some of the images, in the order of `items`.
+    pub fn part(&self, items: &[u32]) -> Self {
+        let pick = |i: &u32| *i as usize;
+        Self {
+            shifts: items.iter().map(|i| self.shifts[pick(i)]).collect(),
+            tones: self.tones.as_ref().map(|tones| items.iter().map(|i| tones[pick(i)]).collect()),
+        }
+    }
+
     /// Changes images `[N, 1, side, side]`; differentiable once.
     ///
     /// # Errors

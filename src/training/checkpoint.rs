@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use super::TrainingError;
 use super::spec::RunSpec;
-use super::state::{Position, State};
+use super::state::{Course, Position, State};
 use crate::compute::adam::Adam;
 use crate::compute::parameters::Named;
 use crate::store;
@@ -27,6 +27,8 @@ const PARTS: [&str; 5] = ["generator", "critic", "average", "generator_adam", "c
 #[derive(serde::Serialize, serde::Deserialize)]
 struct Header {
     position: Position,
+    #[serde(default)]
+    course: Course,
     /// Steps taken since Adam's last reset, and steps skipped.
     generator_adam: [u64; 2],
     critic_adam: [u64; 2],
@@ -36,7 +38,7 @@ struct Header {
 /// Key of the header in the file's metadata.
 const HEADER: &str = "checkpoint";
 
-/// Writes the whole state, durably and atomically.
+/// Writes the whole state, durably and atomically, and reads it back to see that it is there.
 ///
 /// # Errors
 /// When the disk refuses.
@@ -55,6 +57,7 @@ pub fn write(path: &Path, state: &State) -> Result<(), TrainingError> {
     let counts = |adam: &Adam| [adam.steps(), adam.skipped()];
     let header = Header {
         position: state.position,
+        course: state.course,
         generator_adam: counts(&state.generator_adam),
         critic_adam: counts(&state.critic_adam),
         sha256: digest(&named),
@@ -68,7 +71,7 @@ pub fn write(path: &Path, state: &State) -> Result<(), TrainingError> {
     }
     let metadata = HashMap::from([(HEADER.to_owned(), header)]);
     let bytes = safetensors::serialize(views, Some(metadata)).map_err(failed)?;
-    Ok(store::write_atomic(path, &bytes)?)
+    Ok(store::write_verified(path, &bytes)?)
 }
 
 /// Reads a state back; the file must belong to networks of this shape.
@@ -81,7 +84,7 @@ pub fn read(path: &Path, spec: &RunSpec, labels: usize, device: &Device) -> Resu
     let mut state = State::new(spec, labels, device)?;
     let fit = |e: candle_core::Error| wrong(format!("does not fit run.toml: {e}"));
     let mut part = |name: &str| parts.remove(name).unwrap_or_default();
-    state.position = header.position;
+    (state.position, state.course) = (header.position, header.course);
     state.generator.load(&part(PARTS[0])).map_err(fit)?;
     state.critic.load(&part(PARTS[1])).map_err(fit)?;
     state.average.load(&part(PARTS[2])).map_err(fit)?;

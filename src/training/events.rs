@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::store::StoreError;
+use crate::store::{self, StoreError};
 
 /// One line of the log.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -145,6 +145,7 @@ impl Log {
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let failed = |source| StoreError::Write { path: path.to_path_buf(), source };
         let attempt = || -> io::Result<File> {
+            store::permit()?;
             let mut file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
             if file.metadata()?.len() > 0 {
                 file.seek(SeekFrom::End(-1))?;
@@ -167,7 +168,7 @@ impl Log {
         let failed = |source| StoreError::Write { path: self.path.clone(), source };
         let mut line = serde_json::to_vec(event).map_err(|e| failed(io::Error::other(e)))?;
         line.push(b'\n');
-        self.file.write_all(&line).map_err(failed)
+        store::permit().and_then(|()| self.file.write_all(&line)).map_err(failed)
     }
 }
 

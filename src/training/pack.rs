@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::TrainingError;
 use super::reals::{RadiographSource, TrainFold};
@@ -10,9 +11,11 @@ use crate::radiograph::Radiograph;
 
 /// The train fold of a pack.
 pub struct PackSource {
-    pack: Pack,
+    pack: Arc<Pack>,
     fold: Vec<u32>,
     facts: TrainFold,
+    /// The validation and test folds.
+    held_out: Option<Box<PackSource>>,
 }
 
 impl PackSource {
@@ -22,7 +25,7 @@ impl PackSource {
     /// [`TrainingError::Cohort`] with what the pack says.
     pub fn open(path: &Path) -> Result<Self, TrainingError> {
         let wrong = |problem| TrainingError::Cohort { path: path.to_path_buf(), problem };
-        let pack = Pack::open(path).map_err(|e| wrong(e.to_string()))?;
+        let pack = Arc::new(Pack::open(path).map_err(|e| wrong(e.to_string()))?);
         let fold = pack.fold_indices(Fold::Train);
         let patients: HashSet<u32> = fold.iter().map(|&i| pack.patient_key(i as usize)).collect();
         let header = pack.header();
@@ -37,7 +40,10 @@ impl PackSource {
             licence: header.licence.clone(),
             citation: header.citation.clone(),
         };
-        Ok(Self { pack, fold, facts })
+        let others = [pack.fold_indices(Fold::Validation), pack.fold_indices(Fold::Test)].concat();
+        let held_out = (!others.is_empty())
+            .then(|| Box::new(Self { pack: Arc::clone(&pack), fold: others, facts: facts.clone(), held_out: None }));
+        Ok(Self { pack, fold, facts, held_out })
     }
 }
 
@@ -67,5 +73,9 @@ impl RadiographSource for PackSource {
             image = image.halved();
         }
         Ok(image)
+    }
+
+    fn held_out(&self) -> Option<&dyn RadiographSource> {
+        self.held_out.as_deref().map(|source| source as &dyn RadiographSource)
     }
 }

@@ -2,13 +2,18 @@
 
 use std::path::PathBuf;
 
-use super::spec::{Augment, Average, Data, Level, Loss, Network, Optimiser, Record, RunSpec, Schedule};
+use super::spec::{
+    Augment, Average, Data, Guard, Level, Loss, Network, Optimiser, QualityMeasure, Record, RunSpec, Schedule,
+    StopRule, Then,
+};
+use crate::compute::device::DeviceChoice;
 use crate::generator::Family;
 
 /// All preset names.
-pub const NAMES: [&str; 5] = ["paper-32", "paper-64", "paper-128", "small-32", "small-64"];
+pub const NAMES: [&str; 7] = ["paper-32", "paper-64", "paper-128", "paper-256", "paper-512", "small-32", "small-64"];
 
-/// The spec of a preset; name, cohort and seed are left for the user to fill in. `None` for a name not known.
+/// The spec of a preset; name, cohort and seed are left for the user to fill in. `None` for a name not known, and for
+/// prog-GAN at 256 and 512 px, whose settings were not published.
 ///
 /// `paper-*` follow facts on the GAN benchmark, §3 and §4. `small-*` are not the paper's: narrow networks, logistic loss
 /// with R1, augmentation and a balanced draw, made for cohorts of a few thousand images and two processor cores.
@@ -17,6 +22,8 @@ pub fn preset(name: &str, family: Family) -> Option<RunSpec> {
         "paper-32" => Some(paper(family, 32, 1400.0, 12_000.0)),
         "paper-64" => Some(paper(family, 64, 1000.0, 14_000.0)),
         "paper-128" => Some(paper(family, 128, 1000.0, 16_000.0)),
+        "paper-256" if family == Family::CpdGan => Some(paper(family, 256, 0.0, 12_000.0)),
+        "paper-512" if family == Family::CpdGan => Some(paper(family, 512, 0.0, 12_000.0)),
         "small-32" => Some(small(family, 32)),
         "small-64" => Some(small(family, 64)),
         _ => None,
@@ -42,6 +49,10 @@ fn blank(family: Family, resolution: usize) -> RunSpec {
         data: Data::default(),
         record: Record { sample_kimg: 100.0, checkpoint_kimg: 100.0, ..Record::default() },
         anchor: None,
+        quality: QualityMeasure::default(),
+        guard: Guard::default(),
+        micro_batch: None,
+        device: DeviceChoice::default(),
         start_from: None,
     }
 }
@@ -49,9 +60,27 @@ fn blank(family: Family, resolution: usize) -> RunSpec {
 fn paper(family: Family, resolution: usize, level_kimg: f64, total_kimg: f64) -> RunSpec {
     let mut spec = blank(family, resolution);
     spec.schedule.total_kimg = total_kimg;
+    // A tick has so many kimg at this side; every fourth is measured, and counts from the earliest on (facts, §3 and §4).
+    let (tick, from_kimg, patience) = match resolution {
+        32 => (100.0, 7000.0, 2),
+        64 => (80.0, 7000.0, 2),
+        128 => (60.0, 9000.0, 2),
+        256 => (40.0, 6000.0, 3),
+        _ => (20.0, 6000.0, 3),
+    };
+    spec.record.quality_kimg = 4.0 * tick;
+    spec.quality = QualityMeasure { count: 10_000, encoder: None, stop: Some(StopRule { from_kimg, patience }) };
+    // As published, nothing is done about losses but to skip a step; a run that cannot recover ends with a sentence.
+    spec.guard = Guard { steps: 1000, loss: 1e12, then: Then::Stop, ..Guard::default() };
     if family == Family::CpdGan {
         spec.optimiser.rate = 0.005;
-        spec.schedule.levels = vec![Level { side: resolution, batch: 256, fade_kimg: 0.0, stable_kimg: 0.0 }];
+        // At 256 and 512 px the minibatch of the final runs; the search for a rate before them used 256.
+        let batch = match resolution {
+            256 => 160,
+            512 => 64,
+            _ => 256,
+        };
+        spec.schedule.levels = vec![Level { side: resolution, batch, fade_kimg: 0.0, stable_kimg: 0.0 }];
         return spec;
     }
     let batches = [(8, 256), (16, 128), (32, 64), (64, 32), (128, 16)];
@@ -78,7 +107,8 @@ fn small(family: Family, resolution: usize) -> RunSpec {
     spec.optimiser.settle = 0.2;
     spec.average = Average::HalfLife { kimg: 4.0 };
     spec.data = Data { augment: Augment::Translate, balanced: true };
-    spec.record = Record { sample_kimg: 5.0, checkpoint_kimg: 5.0, ..Record::default() };
+    spec.record = Record { sample_kimg: 5.0, checkpoint_kimg: 5.0, quality_kimg: 20.0, ..Record::default() };
+    spec.quality.count = 1000;
     let level = |side, batch, fade_kimg, stable_kimg| Level { side, batch, fade_kimg, stable_kimg };
     let growing =
         [level(8, 32, 0.0, 60.0), level(16, 32, 40.0, 80.0), level(32, 16, 40.0, 60.0), level(64, 16, 30.0, 0.0)];
@@ -99,10 +129,9 @@ mod tests {
     #[test]
     fn every_preset_is_valid_and_the_papers_have_the_papers_width() {
         for family in [Family::ProgGan, Family::CpdGan] {
-            for name in NAMES {
-                let spec = preset(name, family).unwrap();
+            for spec in NAMES.iter().filter_map(|name| preset(name, family)) {
                 spec.validate().unwrap();
-                if name.starts_with("paper") {
+                if spec.quality.stop.is_some() {
                     let resolution = spec.network.resolution;
                     let published = crate::generator::Architecture::paper(family, resolution, 14);
                     assert_eq!(spec.architecture(14), published);
@@ -111,5 +140,33 @@ mod tests {
             }
         }
         assert!(preset("huge", Family::ProgGan).is_none());
+    }
+
+    #[test]
+    fn the_papers_batches_rates_caps_and_stop_rules_are_those_of_its_tables() {
+        // Facts on the GAN benchmark, §4: side, minibatch, rate, cap and earliest measure in kimg, patience.
+        let table = [
+            (32, 256, 0.005, 12_000.0, 7000.0, 2),
+            (64, 256, 0.005, 14_000.0, 7000.0, 2),
+            (128, 256, 0.005, 16_000.0, 9000.0, 2),
+            (256, 160, 0.005, 12_000.0, 6000.0, 3),
+            (512, 64, 0.005, 12_000.0, 6000.0, 3),
+        ];
+        for (side, batch, rate, cap, from_kimg, patience) in table {
+            let spec = preset(&format!("paper-{side}"), Family::CpdGan).unwrap();
+            assert_eq!(spec.schedule.levels.len(), 1);
+            assert_eq!((spec.schedule.levels[0].side, spec.schedule.levels[0].batch), (side, batch));
+            assert_eq!((spec.optimiser.rate, spec.schedule.total_kimg), (rate, cap));
+            assert_eq!(spec.quality.stop, Some(StopRule { from_kimg, patience }));
+            assert_eq!(spec.quality.count, 10_000);
+            let prog = preset(&format!("paper-{side}"), Family::ProgGan);
+            assert_eq!(prog.is_some(), side <= 128);
+            if let Some(prog) = prog {
+                assert_eq!((prog.optimiser.rate, prog.schedule.total_kimg), (0.001, cap));
+                assert_eq!(prog.quality, spec.quality);
+            }
+        }
+        // §3: at 32 px a tick is 100 kimg and every fourth is measured.
+        assert_eq!(preset("paper-32", Family::ProgGan).unwrap().record.quality_kimg, 400.0);
     }
 }

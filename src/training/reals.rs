@@ -33,6 +33,11 @@ pub trait RadiographSource {
     /// # Errors
     /// A sentence naming the radiograph and what is wrong with it.
     fn radiograph(&self, i: usize, side: usize) -> Result<Radiograph, String>;
+
+    /// Radiographs of the same cohort that are never trained on; only measures of quality look at them.
+    fn held_out(&self) -> Option<&dyn RadiographSource> {
+        None
+    }
 }
 
 /// What the model card says about a train fold.

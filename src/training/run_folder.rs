@@ -60,6 +60,31 @@ const LOCK: &str = "run.lock";
 /// How long a lock is tried for: whoever asks for a run's state holds it for an instant.
 const PATIENCE: Duration = Duration::from_millis(500);
 
+/// The job of a cluster that works on a run, or will; `job.json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobRecord {
+    /// Number of the job, or of the array that it is a task of.
+    pub job: u64,
+    /// Number of the task in its array.
+    pub task: Option<u32>,
+    /// The login node that it was sent from; this machine without it.
+    pub host: Option<String>,
+}
+
+/// The job that the run in `root` was sent as, if it was.
+pub fn job(root: &Path) -> Option<JobRecord> {
+    serde_json::from_slice(&fs::read(root.join("job.json")).ok()?).ok()
+}
+
+/// Notes the job that the run in `root` was sent as.
+///
+/// # Errors
+/// When the disk refuses.
+pub fn write_job(root: &Path, job: &JobRecord) -> Result<(), store::StoreError> {
+    let text = serde_json::to_vec_pretty(job).unwrap_or_default();
+    store::write_atomic(&root.join("job.json"), &text)
+}
+
 /// Which process works on a run; the text of the lock file, `run.lock`.
 ///
 /// The lock itself is the system's and ends with the process, however that ends; the text only says whose it is or was.
@@ -129,10 +154,7 @@ impl RunFolder {
             });
         }
         for folder in [root.to_path_buf(), root.join("samples"), root.join("checkpoints")] {
-            fs::create_dir_all(&folder).map_err(|e| TrainingError::Folder {
-                problem: format!("cannot be made: {e} (check free space and permissions)"),
-                path: folder,
-            })?;
+            store::make_folder(&folder)?;
         }
         let folder = Self::lock(root)?;
         store::write_atomic(&folder.spec(), spec.to_toml().as_bytes())?;
@@ -178,7 +200,10 @@ impl RunFolder {
         }
         // The text of a process that died is replaced.
         let text = serde_json::to_vec(&Holder::here()).unwrap_or_default();
-        let named = lock.set_len(0).and_then(|()| lock.rewind()).and_then(|()| lock.write_all(&text));
+        let named = store::permit()
+            .and_then(|()| lock.set_len(0))
+            .and_then(|()| lock.rewind())
+            .and_then(|()| lock.write_all(&text));
         named.map_err(|e| wrong(format!("cannot be written: {e} (check free space and permissions)")))?;
         Ok(Self { root: root.to_path_buf(), lock })
     }
@@ -218,7 +243,17 @@ impl RunFolder {
         Path::new("checkpoints").join(format!("{step:08}.safetensors"))
     }
 
-    /// All checkpoints, newest first.
+    /// The checkpoint with the smallest Fréchet distance, which is kept beside the newest ones.
+    pub fn best(&self) -> PathBuf {
+        self.root.join("checkpoints").join("best.safetensors")
+    }
+
+    /// Where TensorBoard's files lie.
+    pub fn tensorboard(&self) -> PathBuf {
+        self.root.join("tensorboard")
+    }
+
+    /// All checkpoints, newest first; the best one, if it is kept beside them, is not among them.
     pub fn checkpoints(&self) -> Vec<PathBuf> {
         let entries = fs::read_dir(self.root.join("checkpoints")).into_iter().flatten().flatten();
         let step = |path: &PathBuf| path.file_stem()?.to_str()?.parse::<u64>().ok();

@@ -42,6 +42,12 @@ impl Schedule {
         seconds
     }
 
+    /// Seconds of the whole run where the last side trains at `rate` images per second, by the same rule.
+    pub fn seconds_at(&self, rate: f64) -> f64 {
+        let (first, last) = (self.levels[0].side, self.levels[self.levels.len() - 1].side);
+        self.seconds_left(0, rate * 3f64.powi(last.ilog2() as i32 - first.ilog2() as i32))
+    }
+
     /// Real images over the whole run.
     pub fn total(&self) -> u64 {
         (self.total_kimg * 1000.0).round() as u64

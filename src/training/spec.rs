@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::TrainingError;
+use crate::compute::device::DeviceChoice;
 use crate::generator::{Architecture, Family};
 
 /// Everything that fixes a run: same spec, same cohort, same machine, same weights.
@@ -38,6 +39,19 @@ pub struct RunSpec {
     /// What the run writes, and when.
     #[serde(default)]
     pub record: Record,
+    /// How the samples' nearness to the reals is measured on the way; when, says `record.quality_kimg`.
+    #[serde(default)]
+    pub quality: QualityMeasure,
+    /// What happens when the losses run away.
+    #[serde(default)]
+    pub guard: Guard,
+    /// Images of a minibatch that are computed at a time, where all at once need too much memory; the gradient is that of
+    /// the whole minibatch. Rounded down to whole groups of 4.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub micro_batch: Option<usize>,
+    /// What to compute on: `auto`, `cpu`, `cuda`, `cuda:1`, `metal`.
+    #[serde(default)]
+    pub device: DeviceChoice,
     /// A checkpoint of another run to start the weights from; tensors of the same name and shape are taken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_from: Option<PathBuf>,
@@ -199,6 +213,77 @@ pub struct Anchor {
     pub findings: f64,
 }
 
+/// How the samples' nearness to the reals of the train fold is measured.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct QualityMeasure {
+    /// Samples, and as many reals; fewer where the fold has fewer. 10,000 as published.
+    pub count: usize,
+    /// An encoder file; without one, the program's own for the cohort. A relative path starts at the spec's folder.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub encoder: Option<PathBuf>,
+    /// Ends the run where the Fréchet distance falls no more; without it, the run goes on to `schedule.total_kimg`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stop: Option<StopRule>,
+}
+
+impl Default for QualityMeasure {
+    fn default() -> Self {
+        Self { count: 2000, encoder: None, stop: None }
+    }
+}
+
+/// Ends the run after `patience` measures in a row without a new smallest Fréchet distance; the model is then the best one.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StopRule {
+    /// Measures before this many thousand real images do not count.
+    pub from_kimg: f64,
+    /// Measures without a new smallest distance.
+    pub patience: u32,
+}
+
+/// What happens when the losses run away or steps are skipped again and again.
+///
+/// A single step whose gradient is not finite is skipped, as published, and counted.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Guard {
+    /// Steps in a row that are skipped or exceed `loss` before something is done.
+    pub steps: u64,
+    /// A critic's loss beyond this, or a loss that is not a number, counts as run away.
+    pub loss: f64,
+    /// What is done.
+    pub then: Then,
+    /// Factor of the learning rate after each return to a checkpoint.
+    pub rate: f64,
+    /// Returns before the run stops after all.
+    pub most: u32,
+}
+
+/// What is done about losses that run away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Then {
+    /// The run ends with a sentence; its last good checkpoint stays.
+    Stop,
+    /// It goes back to the last good checkpoint and on from there with a lower rate.
+    RollBack,
+}
+
+impl Default for Guard {
+    fn default() -> Self {
+        Self { steps: 100, loss: 1e6, then: Then::RollBack, rate: 0.5, most: 3 }
+    }
+}
+
+impl Guard {
+    /// Factor of the learning rate after so many returns.
+    pub fn lowered(&self, rolled_back: u32) -> f64 {
+        self.rate.powi(rolled_back.min(1000) as i32)
+    }
+}
+
 /// What the run writes, and when.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -207,15 +292,26 @@ pub struct Record {
     pub sample_kimg: f64,
     /// Thousands of real images from one checkpoint to the next.
     pub checkpoint_kimg: f64,
-    /// Checkpoints kept.
+    /// Thousands of real images from one measure of quality to the next, once the network has its full size; 0 for none.
+    pub quality_kimg: f64,
+    /// Checkpoints kept, beside the best one.
     pub keep: usize,
+    /// Whether figures and sample grids are also written for TensorBoard, in the folder `tensorboard`.
+    pub tensorboard: bool,
     /// Whether the model file holds half-precision numbers.
     pub half_precision: bool,
 }
 
 impl Default for Record {
     fn default() -> Self {
-        Self { sample_kimg: 10.0, checkpoint_kimg: 10.0, keep: 2, half_precision: true }
+        Self {
+            sample_kimg: 10.0,
+            checkpoint_kimg: 10.0,
+            quality_kimg: 0.0,
+            keep: 2,
+            tensorboard: true,
+            half_precision: true,
+        }
     }
 }
 
@@ -241,6 +337,7 @@ impl RunSpec {
         let folder = path.parent().unwrap_or(Path::new(""));
         spec.cohort = absolute(folder, &spec.cohort);
         spec.start_from = spec.start_from.as_deref().map(|file| absolute(folder, file));
+        spec.quality.encoder = spec.quality.encoder.as_deref().map(|file| absolute(folder, file));
         Ok(spec)
     }
 
@@ -326,7 +423,20 @@ impl RunSpec {
                 "anchor.alone_kimg, weight and findings must not be negative",
             )?;
         }
+        check((16..=100_000).contains(&self.quality.count), "quality.count must be 16 to 100,000")?;
+        if let Some(stop) = self.quality.stop {
+            check(weight(stop.from_kimg) && stop.patience >= 1, "quality.stop needs a patience of at least 1")?;
+            check(self.record.quality_kimg > 0.0, "quality.stop needs record.quality_kimg above 0")?;
+        }
+        let guard = self.guard;
+        check(guard.steps >= 1 && guard.loss > 0.0, "guard.steps must be at least 1 and guard.loss above 0")?;
+        check(guard.rate > 0.0 && guard.rate <= 1.0, "guard.rate must be above 0 and at most 1")?;
+        check(
+            self.micro_batch.is_none_or(|most| (4..=4096).contains(&most)),
+            "micro_batch must be at least 4 (the critic compares images in fours)",
+        )?;
         let record = self.record;
+        check(weight(record.quality_kimg), "record.quality_kimg must not be negative")?;
         check(
             positive(record.sample_kimg) && positive(record.checkpoint_kimg) && record.keep >= 1,
             "record.sample_kimg and checkpoint_kimg must be above 0, keep at least 1",
@@ -342,9 +452,20 @@ mod tests {
     #[test]
     fn a_spec_reads_back_from_its_text() {
         for name in presets::NAMES {
-            let spec = presets::preset(name, Family::ProgGan).unwrap();
+            let mut spec = presets::preset(name, Family::CpdGan).unwrap();
+            assert_eq!(RunSpec::parse(&spec.to_toml()).unwrap(), spec, "{name}");
+            (spec.micro_batch, spec.device) = (Some(8), DeviceChoice::Cuda(1));
+            spec.quality.encoder = Some(PathBuf::from("encoder.safetensors"));
             assert_eq!(RunSpec::parse(&spec.to_toml()).unwrap(), spec, "{name}");
         }
+        // What came later may be missing.
+        let text = presets::preset("small-32", Family::CpdGan).unwrap().to_toml();
+        let mut table: toml::Table = toml::from_str(&text).unwrap();
+        for name in ["quality", "guard", "device", "record"] {
+            assert!(table.remove(name).is_some(), "{name}");
+        }
+        let spec = RunSpec::parse(&table.to_string()).unwrap();
+        assert_eq!((spec.quality, spec.guard), (QualityMeasure::default(), Guard::default()));
     }
 
     #[test]
@@ -361,6 +482,13 @@ mod tests {
         assert!(refused(|s| s.network.resolution = 48).contains("power of two"));
         assert!(refused(|s| s.optimiser.rate = f64::NAN).contains("rate"));
         assert!(refused(|s| s.schedule.total_kimg = 0.0).contains("total_kimg"));
+        assert!(refused(|s| s.micro_batch = Some(2)).contains("fours"));
+        assert!(refused(|s| s.guard.rate = 2.0).contains("guard.rate"));
+        assert!(refused(|s| s.quality.count = 1).contains("quality.count"));
+        let stop = Some(StopRule { from_kimg: 0.0, patience: 2 });
+        let mut spec = good.clone();
+        (spec.quality.stop, spec.record.quality_kimg) = (stop, 0.0);
+        assert!(spec.validate().unwrap_err().contains("quality_kimg"));
         assert!(refused(|s| s.name = "../x".to_owned()).contains("name"));
         assert!(RunSpec::parse("name = 3").unwrap_err().contains("not a run spec"));
         let unknown = good.to_toml().replace("seed = ", "sead = 1\nseed = ");

@@ -2,6 +2,9 @@
 //!
 //! The order is the published one (facts on the GAN benchmark, §3): critic, average of the generator, generator.
 
+use std::cell::Cell;
+
+use candle_core::backprop::GradStore;
 use candle_core::{Device, Tensor};
 use rand::Rng;
 
@@ -9,10 +12,12 @@ use super::TrainingError;
 use super::anchor::{Anchored, Codes};
 use super::augment::Change;
 use super::losses::{CriticStep, Scored, critic_loss, generator_loss};
+use super::micro_batch;
 use super::reals::{Draw, RadiographSource, gather};
 use super::schedule::{self, STEPS_PER_READING};
 use super::spec::{Loss, RunSpec};
-use crate::compute::adam::{Adam, AdamConfig};
+use crate::compute::adam::{Adam, AdamConfig, Step};
+use crate::compute::clip::clip_norm;
 use crate::compute::ema::Ema;
 use crate::compute::ops;
 use crate::compute::parameters::Parameters;
@@ -39,6 +44,30 @@ pub struct State {
     pub critic_adam: Adam,
     /// Where the run stands.
     pub position: Position,
+    /// What happened on the way that still matters.
+    pub course: Course,
+    /// Images of a minibatch that are computed at a time; `None` for all of them.
+    pub micro_batch: Cell<Option<usize>>,
+    /// Whether the length of gradients is to be measured at the next step.
+    pub measure_gradients: bool,
+}
+
+/// What happened on the way of a run and still matters; part of a checkpoint, so that a resumed run decides alike.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
+pub struct Course {
+    /// Steps in a row that were skipped or whose loss ran away.
+    pub trouble: u64,
+    /// Times the run went back to an earlier checkpoint; each lowers the rate.
+    pub rolled_back: u32,
+    /// The step it last went back to.
+    pub rolled_to: Option<u64>,
+    /// The smallest Fréchet distance that counts, as the bits of a double: text would lose the last of them.
+    pub best: Option<u64>,
+    /// Measures of quality since then.
+    pub since_best: u32,
+    /// A measure of quality is due and was put off.
+    pub quality_due: bool,
 }
 
 /// Where a run stands; with the spec it fixes every random draw to come.
@@ -65,6 +94,10 @@ pub struct StepFigures {
     pub fake_score: f32,
     /// The gradient penalty, where one was due.
     pub penalty: Option<f32>,
+    /// Lengths of the critic's and the generator's gradient, where they were to be measured.
+    pub gradients: Option<[f32; 2]>,
+    /// Whether a network did not move, because a gradient was not finite.
+    pub skipped: bool,
 }
 
 /// Weights drawn from N(0, 1), biases 0, each tensor from a stream of its own name.
@@ -103,6 +136,9 @@ impl State {
             generator,
             critic,
             position: Position { step: 0, shown: 0, read_at: 0 },
+            course: Course::default(),
+            micro_batch: Cell::new(spec.micro_batch),
+            measure_gradients: false,
         })
     }
 
@@ -135,7 +171,7 @@ impl State {
             self.generator_adam.reset()?;
             self.critic_adam.reset()?;
         }
-        let rate = schedule::rate(spec, self.position.shown);
+        let rate = schedule::rate(spec, self.position.shown) * spec.guard.lowered(self.course.rolled_back);
         self.generator_adam.set_rate(rate);
         self.critic_adam.set_rate(rate);
         let batch = Minibatch::draw(self, spec, source, draw, (level.batch, growth))?;
@@ -154,13 +190,15 @@ impl State {
 
         self.position.step += 1;
         self.position.shown += level.batch as u64;
-        let scalar = |tensor: &Tensor| tensor.to_scalar::<f32>();
+        let both = |a: Option<f64>, b: Option<f64>| Some([a? as f32, b? as f32]);
         Ok(StepFigures {
-            critic_loss: scalar(&critic.total)?,
-            generator_loss: scalar(&generator.total)?,
-            real_score: critic.real.as_ref().map_or(Ok(f32::NAN), scalar)?,
-            fake_score: scalar(&critic.fake)?,
-            penalty: critic.penalty.as_ref().map(scalar).transpose()?,
+            critic_loss: critic.loss,
+            generator_loss: generator.loss,
+            real_score: critic.real,
+            fake_score: critic.fake,
+            penalty: critic.penalty,
+            gradients: both(critic.length, generator.length),
+            skipped: [critic.step, generator.step].contains(&Step::Skipped),
         })
     }
 
@@ -171,59 +209,165 @@ impl State {
         batch: &Minibatch,
         growth: Growth,
     ) -> Result<Option<StepFigures>, TrainingError> {
-        let (Some(anchor), Some(anchored)) = (spec.anchor, &batch.anchored) else { return Ok(None) };
+        let (Some(anchor), Some(_)) = (spec.anchor, &batch.anchored) else { return Ok(None) };
         if self.position.shown as f64 >= anchor.alone_kimg * 1000.0 {
             return Ok(None);
         }
-        let loss = anchored.loss(&self.generator, &self.architecture, &batch.labels, growth, anchor.findings)?;
-        self.generator_adam.step(&ops::backward(&loss)?)?;
-        let generator_loss = loss.to_scalar()?;
-        Ok(Some(StepFigures { critic_loss: 0.0, generator_loss, real_score: 0.0, fake_score: 0.0, penalty: None }))
+        let (gradients, sums) = self.accumulate(batch, &self.generator, |part| {
+            let tie = part
+                .anchored
+                .as_ref()
+                .map(|a| a.loss(&self.generator, &self.architecture, &part.labels, growth, anchor.findings));
+            let total =
+                tie.transpose()?.map_or_else(|| Tensor::zeros((), candle_core::DType::F32, &self.device), Ok)?;
+            Ok(Scored { fake: total.zeros_like()?, real: None, penalty: None, total })
+        })?;
+        let step = self.generator_adam.step(&gradients)?;
+        Ok(Some(StepFigures {
+            critic_loss: 0.0,
+            generator_loss: sums.loss,
+            real_score: 0.0,
+            fake_score: 0.0,
+            penalty: None,
+            gradients: None,
+            skipped: step == Step::Skipped,
+        }))
     }
 
-    fn critic_step(&mut self, spec: &RunSpec, batch: &Minibatch, growth: Growth) -> Result<Scored, TrainingError> {
+    fn critic_step(&mut self, spec: &RunSpec, batch: &Minibatch, growth: Growth) -> Result<Sums, TrainingError> {
         let still = self.generator.detached();
-        let fake = generate(&still, &self.architecture, &batch.critic_latent, &batch.labels, growth)?;
-        let fake = batch.change_of_fakes.as_ref().map_or(Ok(fake.clone()), |change| change.apply(&fake))?;
         let penalised = match spec.loss {
             Loss::WganGp { .. } => true,
             Loss::R1 { every, .. } => self.position.step.is_multiple_of(every),
         };
-        let step = CriticStep {
-            architecture: &self.architecture,
-            growth,
-            real: &batch.real,
-            fake: &fake,
-            labels: &batch.labels,
-            mix: &batch.mix,
-        };
-        let scored = critic_loss(&self.critic, spec.loss, &step, penalised)?;
-        let gradients = ops::backward(&scored.total)?;
-        self.critic_adam.step(&gradients)?;
-        Ok(scored)
+        let (mut gradients, mut sums) = self.accumulate(batch, &self.critic, |part| {
+            let fake = generate(&still, &self.architecture, &part.critic_latent, &part.labels, growth)?;
+            let fake = part.change_of_fakes.as_ref().map_or(Ok(fake.clone()), |change| change.apply(&fake))?;
+            let step = CriticStep {
+                architecture: &self.architecture,
+                growth,
+                real: &part.real,
+                fake: &fake,
+                labels: &part.labels,
+                mix: &part.mix,
+            };
+            critic_loss(&self.critic, spec.loss, &step, penalised)
+        })?;
+        if self.measure_gradients {
+            sums.length = Some(clip_norm(&mut gradients, &self.critic, f64::INFINITY)?);
+        }
+        sums.step = self.critic_adam.step(&gradients)?;
+        Ok(sums)
     }
 
-    fn generator_step(&mut self, spec: &RunSpec, batch: &Minibatch, growth: Growth) -> Result<Scored, TrainingError> {
+    fn generator_step(&mut self, spec: &RunSpec, batch: &Minibatch, growth: Growth) -> Result<Sums, TrainingError> {
         let still = self.critic.detached();
-        let scored = generator_loss(
-            &self.generator,
-            &still,
-            &self.architecture,
-            spec.loss,
-            (&batch.generator_latent, &batch.generator_labels),
-            growth,
-            |images| batch.change_of_generated.as_ref().map_or(Ok(images.clone()), |change| change.apply(&images)),
-        )?;
-        let anchored = match (spec.anchor, &batch.anchored) {
-            (Some(anchor), Some(anchored)) => {
-                let tie = anchored.loss(&self.generator, &self.architecture, &batch.labels, growth, anchor.findings)?;
-                (&scored.total + (tie * anchor.weight)?)?
+        let (mut gradients, mut sums) = self.accumulate(batch, &self.generator, |part| {
+            let mut scored = generator_loss(
+                &self.generator,
+                &still,
+                &self.architecture,
+                spec.loss,
+                (&part.generator_latent, &part.generator_labels),
+                growth,
+                |images| part.change_of_generated.as_ref().map_or(Ok(images.clone()), |change| change.apply(&images)),
+            )?;
+            if let (Some(anchor), Some(anchored)) = (spec.anchor, &part.anchored) {
+                let tie = anchored.loss(&self.generator, &self.architecture, &part.labels, growth, anchor.findings)?;
+                scored.total = (&scored.total + (tie * anchor.weight)?)?;
             }
-            _ => scored.total.clone(),
+            Ok(scored)
+        })?;
+        if self.measure_gradients {
+            sums.length = Some(clip_norm(&mut gradients, &self.generator, f64::INFINITY)?);
+        }
+        sums.step = self.generator_adam.step(&gradients)?;
+        Ok(sums)
+    }
+
+    /// Gradients of a loss over the whole minibatch. Where the device's memory does not hold it, it is computed in ever
+    /// smaller parts, from this step on.
+    fn accumulate(
+        &self,
+        batch: &Minibatch,
+        parameters: &Parameters,
+        loss: impl Fn(&Minibatch) -> candle_core::Result<Scored>,
+    ) -> candle_core::Result<(GradStore, Sums)> {
+        loop {
+            let most = self.micro_batch.get();
+            match Self::attempt(batch, parameters, most, &loss) {
+                Err(error) if micro_batch::is_out_of_memory(&error) => {
+                    let smaller = micro_batch::smaller(batch.real.dim(0)?, most);
+                    self.micro_batch.set(Some(smaller.ok_or(error)?));
+                }
+                done => return done,
+            }
+        }
+    }
+
+    /// Gradients of a loss over the whole minibatch, in parts of at most `most` images.
+    fn attempt(
+        batch: &Minibatch,
+        parameters: &Parameters,
+        most: Option<usize>,
+        loss: &impl Fn(&Minibatch) -> candle_core::Result<Scored>,
+    ) -> candle_core::Result<(GradStore, Sums)> {
+        let n = batch.real.dim(0)?;
+        let scalar = |tensor: &Tensor| tensor.to_scalar::<f32>();
+        let Some(parts) = most.and_then(|most| micro_batch::parts(n, most)) else {
+            let scored = loss(batch)?;
+            let gradients = ops::backward(&scored.total)?;
+            let sums = Sums {
+                loss: scalar(&scored.total)?,
+                real: scored.real.as_ref().map_or(Ok(f32::NAN), scalar)?,
+                fake: scalar(&scored.fake)?,
+                penalty: scored.penalty.as_ref().map(scalar).transpose()?,
+                ..Sums::default()
+            };
+            return Ok((gradients, sums));
         };
-        let gradients = ops::backward(&anchored)?;
-        self.generator_adam.step(&gradients)?;
-        Ok(scored)
+        let mut sums = Sums::default();
+        let mut gradients: Option<GradStore> = None;
+        for items in parts {
+            let part = batch.part(&items)?;
+            let weight = items.len() as f64 / n as f64;
+            let scored = loss(&part)?;
+            let own = ops::backward(&(&scored.total * weight)?)?;
+            gradients = Some(match gradients {
+                None => own,
+                Some(mut all) => {
+                    micro_batch::add(&mut all, &own, parameters)?;
+                    all
+                }
+            });
+            let share = |tensor: &Tensor| scalar(tensor).map(|value| value * weight as f32);
+            sums.loss += share(&scored.total)?;
+            sums.real += scored.real.as_ref().map_or(Ok(f32::NAN), share)?;
+            sums.fake += share(&scored.fake)?;
+            if let Some(penalty) = &scored.penalty {
+                sums.penalty = Some(sums.penalty.unwrap_or(0.0) + share(penalty)?);
+            }
+        }
+        match gradients {
+            Some(gradients) => Ok((gradients, sums)),
+            None => candle_core::bail!("a minibatch of no images"),
+        }
+    }
+}
+
+/// The figures of one network's step.
+struct Sums {
+    loss: f32,
+    real: f32,
+    fake: f32,
+    penalty: Option<f32>,
+    length: Option<f64>,
+    step: Step,
+}
+
+impl Default for Sums {
+    fn default() -> Self {
+        Self { loss: 0.0, real: 0.0, fake: 0.0, penalty: None, length: None, step: Step::Taken }
     }
 }
 
@@ -241,6 +385,23 @@ struct Minibatch {
 }
 
 impl Minibatch {
+    /// Some of the images, in the order of `items`.
+    fn part(&self, items: &[u32]) -> candle_core::Result<Self> {
+        let index = Tensor::new(items, self.real.device())?;
+        let pick = |tensor: &Tensor| tensor.index_select(&index, 0);
+        Ok(Self {
+            real: pick(&self.real)?,
+            labels: pick(&self.labels)?,
+            critic_latent: pick(&self.critic_latent)?,
+            mix: pick(&self.mix)?,
+            generator_latent: pick(&self.generator_latent)?,
+            generator_labels: pick(&self.generator_labels)?,
+            change_of_fakes: self.change_of_fakes.as_ref().map(|change| change.part(items)),
+            change_of_generated: self.change_of_generated.as_ref().map(|change| change.part(items)),
+            anchored: self.anchored.as_ref().map(|anchored| anchored.part(&index)).transpose()?,
+        })
+    }
+
     fn draw(
         state: &State,
         spec: &RunSpec,
@@ -313,4 +474,45 @@ fn faded(images: &Tensor, fade: f64) -> candle_core::Result<Tensor> {
     }
     let coarse = ops::up2(&ops::avg2(images)?)?;
     images.affine(1.0 - fade, 0.0)? + coarse.affine(fade, 0.0)?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::generator::Family;
+    use crate::training::presets::preset;
+    use crate::training::reals::tests::Shapes;
+    use crate::training::spec::Level;
+
+    #[test]
+    fn a_minibatch_that_memory_does_not_hold_is_computed_in_parts() {
+        crate::compute::init();
+        let mut spec = preset("small-32", Family::CpdGan).unwrap();
+        (spec.network.resolution, spec.network.latent) = (8, 4);
+        (spec.network.feature_base, spec.network.feature_max) = (16, 4);
+        spec.schedule.levels = vec![Level { side: 8, batch: 16, fade_kimg: 0.0, stable_kimg: 0.0 }];
+        let source = Shapes::new();
+        let state = State::new(&spec, source.facts().vocabulary.len(), &Device::Cpu).unwrap();
+        let mut draw = Draw::new(&source, 1, false);
+        let batch = Minibatch::draw(&state, &spec, &source, &mut draw, (16, state.growth(&spec))).unwrap();
+        let (architecture, growth) = (spec.architecture(2), state.growth(&spec));
+        let loss_on_a_device_of = |images: usize| {
+            let (generator, architecture) = (&state.generator, &architecture);
+            move |part: &Minibatch| -> candle_core::Result<Scored> {
+                if part.real.dim(0)? > images {
+                    candle_core::bail!("DriverError(CUDA_ERROR_OUT_OF_MEMORY, \"out of memory\")");
+                }
+                let made = generate(generator, architecture, &part.critic_latent, &part.labels, growth)?;
+                let total = (made - &part.real)?.sqr()?.mean_all()?;
+                Ok(Scored { fake: total.detach(), real: None, penalty: None, total })
+            }
+        };
+        let (_, whole) = state.accumulate(&batch, &state.generator, loss_on_a_device_of(16)).unwrap();
+        assert_eq!(state.micro_batch.get(), None);
+        let (_, parts) = state.accumulate(&batch, &state.generator, loss_on_a_device_of(5)).unwrap();
+        assert_eq!(state.micro_batch.get(), Some(4));
+        assert!((whole.loss - parts.loss).abs() < 1e-5, "{} {}", whole.loss, parts.loss);
+        let refused = state.accumulate(&batch, &state.generator, loss_on_a_device_of(3)).err().unwrap();
+        assert!(refused.to_string().contains("out of memory"));
+    }
 }

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::TrainingError;
 use super::events::{Event, Figures, News, Quality, Tail};
-use super::run_folder::{self, Holder, Request};
+use super::run_folder::{self, Holder, JobRecord, Request};
 use super::spec::RunSpec;
 
 /// A run of another host whose lock does not reach this one counts as running for this long after its last event.
@@ -78,6 +78,10 @@ pub struct RunStatus {
     pub holder: Option<Holder>,
     /// The request that it has not yet obeyed.
     pub request: Option<Request>,
+    /// The job of a cluster that it was sent as.
+    pub job: Option<JobRecord>,
+    /// What the cluster says about that job; filled in by [`crate::cluster::refresh`], which asks it.
+    pub job_state: Option<String>,
     /// The pack that it trains on.
     pub cohort: PathBuf,
     /// What it computes on, or computed on last.
@@ -158,6 +162,7 @@ impl RunWatch {
         };
         self.status.holder = holder;
         self.status.request = run_folder::waiting_request(&root);
+        self.status.job = run_folder::job(&root);
         Ok(news)
     }
 

@@ -48,7 +48,10 @@ pub struct Field {
 
 impl Draft {
     /// A preset's spec; name and cohort are kept from `before` where there is one.
+    ///
+    /// Where the family was not published at that size, its largest is taken.
     pub fn new(preset: &'static str, family: Family, before: Option<&Self>) -> Self {
+        let preset = if presets::preset(preset, family).is_some() { preset } else { "paper-128" };
         let spec = presets::preset(preset, family);
         let mut table = spec.and_then(|spec| Table::try_from(spec).ok()).unwrap_or_default();
         for kept in ["name", "cohort", "seed"] {
@@ -337,7 +340,7 @@ mod tests {
             for preset in presets::NAMES {
                 let mut draft = Draft::new(preset, family, None);
                 draft.set("cohort", "/packs/chest");
-                let mut wanted = presets::preset(preset, family).unwrap();
+                let mut wanted = presets::preset(draft.preset(), family).unwrap();
                 wanted.cohort = "/packs/chest".into();
                 assert_eq!(draft.spec(), Some(&wanted), "{preset}");
                 // Typing what already stands there changes nothing.

@@ -322,8 +322,9 @@ fn front(ui: &mut Ui, form: &mut Form, actions: &mut Actions) {
         "Width of the networks, length of the schedule and everything else that goes with them.",
         None,
         |ui| {
+            let published = presets::NAMES.into_iter().filter(|name| presets::preset(name, family).is_some());
             let (small, paper): (Vec<&'static str>, Vec<&'static str>) =
-                presets::NAMES.into_iter().partition(|name| name.starts_with("small"));
+                published.partition(|name| name.starts_with("small"));
             for preset in small.into_iter().chain(paper) {
                 let (kind, side) = preset.split_once('-').unwrap_or((preset, ""));
                 let tooltip = if kind == "paper" {
