@@ -127,7 +127,9 @@ impl Figure {
             };
             let seeds = if result.seeds == 1 { "1 seed".to_owned() } else { format!("{} seeds", result.seeds) };
             if !marks.is_empty() {
-                series.push(Series { curve: Some(curve), name: format!("{} (N = {seeds})", entry.name), ink, marks });
+                // The film that a phantom stands in for is never called real.
+                let name = if ink == Ink::Real && result.cohort.phantom { "phantom films" } else { &entry.name };
+                series.push(Series { curve: Some(curve), name: format!("{name} (N = {seeds})"), ink, marks });
             }
         }
         let what = match (choice.view, &choice.finding) {

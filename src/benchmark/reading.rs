@@ -115,6 +115,15 @@ fn at_chance(result: &SweepResult, point: &Point, value: &Value) -> Option<Strin
         0 => "trained on real films".to_owned(),
         curve => format!("trained with samples of {}", result.curves[curve].name),
     };
+    if interval.high < 0.5 {
+        return Some(format!(
+            "At {} the classifier {subject} is worse than chance (AUROC {auroc:.3}, 95 % {:.3} to {:.3}): it says the \
+             opposite of what is there; its ratio says nothing.",
+            what(result, point.value),
+            interval.low,
+            interval.high
+        ));
+    }
     (interval.low <= 0.5).then(|| {
         format!(
             "At {} the classifier {subject} is not distinguishable from chance (AUROC {auroc:.3}, 95 % {:.3} to {:.3}); \
@@ -182,5 +191,8 @@ mod tests {
         result.points[1].values[2].interval = Some(Bounds { low: 0.47, high: 0.61 });
         let text = sentences(&result).join("\n");
         assert!(text.contains("with samples of prog-GAN is not distinguishable from chance"), "{text}");
+        result.points[1].values[2].interval = Some(Bounds { low: 0.31, high: 0.44 });
+        let text = sentences(&result).join("\n");
+        assert!(text.contains("with samples of prog-GAN is worse than chance"), "{text}");
     }
 }

@@ -12,7 +12,7 @@ use super::workspace::Workspace;
 pub fn show(ui: &mut Ui, here: Workspace, actions: &mut Actions) {
     let colors = theme::colors(ui);
     let frame = Frame::new().fill(colors.ground).inner_margin(Margin::symmetric(4, 8));
-    Panel::left("rail").exact_size(64.0).resizable(false).frame(frame).show(ui, |ui| {
+    Panel::left("rail").exact_size(72.0).resizable(false).frame(frame).show(ui, |ui| {
         ui.vertical_centered(|ui| {
             ui.spacing_mut().item_spacing.y = 4.0;
             for workspace in Workspace::ALL {
@@ -38,7 +38,7 @@ pub fn show(ui: &mut Ui, here: Workspace, actions: &mut Actions) {
 /// One workspace's sign and name; `true` when it was clicked.
 fn tab(ui: &mut Ui, workspace: Workspace, here: bool) -> bool {
     let colors = theme::colors(ui);
-    let (rect, response) = ui.allocate_exact_size(vec2(56.0, 48.0), Sense::click());
+    let (rect, response) = ui.allocate_exact_size(vec2(64.0, 48.0), Sense::click());
     response.widget_info(|| WidgetInfo::selected(Role::Tab, true, here, workspace.text()));
     let painter = ui.painter();
     let lit = response.hovered() || response.has_focus();

@@ -114,9 +114,9 @@ fn heading(ui: &mut Ui, result: &SweepResult) {
         ui.label(RichText::new(word).font(theme::medium(theme::CAPTION)).color(color));
         let tests: Vec<String> = result.points.iter().map(|point| point.films[2].to_string()).collect();
         let text = format!(
-            "{} · {} seeds · {} test films · classifier {}",
+            "{} · {} · {} test films · classifier {}",
             if result.as_published { "as published" } else { "sound variant" },
-            result.seeds,
+            if result.seeds == 1 { "1 seed".to_owned() } else { format!("{} seeds", result.seeds) },
             tests.join(" / "),
             result.classifier
         );
