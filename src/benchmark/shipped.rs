@@ -3,7 +3,7 @@
 use super::SweepResult;
 
 /// The files, built into the program so that they are there wherever it is copied to.
-const FILES: [&str; 0] = [];
+const FILES: [&str; 1] = [include_str!("../../assets/benchmarks/phantom-brain-classes.json")];
 
 /// All results that ship.
 pub fn results() -> Vec<SweepResult> {
