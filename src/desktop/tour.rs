@@ -121,6 +121,7 @@ impl Tour {
             written.extend(self.explore(&model)?);
         }
         written.extend(self.training()?);
+        written.extend(self.benchmarks()?);
         Ok(written)
     }
 
@@ -215,6 +216,18 @@ impl Tour {
         // What cannot be removed lies in the system's folder for such things.
         let _ = std::fs::remove_dir_all(&data);
         written
+    }
+
+    /// The curves that ship.
+    fn benchmarks(&self) -> Result<Vec<PathBuf>, TourError> {
+        let mut guide = self.guide(Options { settings: Some(Settings::default()), ..Options::default() });
+        guide.act(Action::Run(Command::GoToBenchmarks))?;
+        guide.settle(PATIENCE)?;
+        guide.picture("16-benchmarks")?;
+        guide.act(Action::Run(Command::Theme))?;
+        guide.settle(PATIENCE)?;
+        guide.picture("17-benchmarks-light")?;
+        Ok(guide.written)
     }
 
     fn training_in(&self, data: &Path) -> Result<Vec<PathBuf>, TourError> {
