@@ -56,15 +56,17 @@ fn newest(root: &Path) -> Option<u64> {
     files.filter_map(|file| file.path().file_stem()?.to_str()?.parse().ok()).max()
 }
 
+/// A few slices to train on.
+fn phantoms(pack: &Path) {
+    let words = ["cohort", "phantom", "brain", "--count", "60", "--resolution", "32", "--out"];
+    assert!(negatoscope().args(words).arg(pack).status().unwrap().success());
+}
+
 #[test]
 fn a_run_killed_three_times_ends_byte_for_byte_as_the_unbroken_one() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
-    let made = negatoscope()
-        .args(["cohort", "phantom", "brain", "--count", "60", "--resolution", "32", "--out"])
-        .arg(path("pack"))
-        .status();
-    assert!(made.unwrap().success());
+    phantoms(&path("pack"));
     fs::write(path("spec.toml"), SPEC).unwrap();
     let (spec, whole, broken) = (path("spec.toml"), path("whole"), path("broken"));
     let start = Instant::now();
@@ -110,11 +112,7 @@ fn a_run_killed_three_times_ends_byte_for_byte_as_the_unbroken_one() {
 fn a_signal_pauses_a_run_and_a_second_process_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
-    let made = negatoscope()
-        .args(["cohort", "phantom", "brain", "--count", "60", "--resolution", "32", "--out"])
-        .arg(path("pack"))
-        .status();
-    assert!(made.unwrap().success());
+    phantoms(&path("pack"));
     fs::write(path("spec.toml"), SPEC.replace("total_kimg = 2.4", "total_kimg = 9000.0")).unwrap();
     let root = path("run");
     for signal in ["-USR1", "-TERM"] {

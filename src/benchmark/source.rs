@@ -187,12 +187,16 @@ impl SampleFold {
             return Err(wrong("its size is not what it states".to_owned()));
         }
         let float = |part: &[u8]| f32::from_le_bytes(part.try_into().unwrap_or_default());
+        let [low, high] = [float(&head[32..36]), float(&head[36..40])];
+        if !(low.is_finite() && low < high && (high - low).is_finite()) {
+            return Err(wrong(format!("its pixels are said to lie between {low} and {high}, which is no range")));
+        }
         let (labels, pixels) = rest.split_at(n * findings * 4);
         Ok(Self {
             side,
             findings,
             meaning: if number(3) == 1 { Meaning::Hounsfield } else { Meaning::Density },
-            range: [float(&head[32..36]), float(&head[36..40])],
+            range: [low, high],
             pixels: pixels.to_vec(),
             labels: labels.chunks_exact(4).map(float).collect(),
         })
@@ -209,7 +213,7 @@ impl LabelledImages for SampleFold {
         let area = self.side * self.side;
         let pixels = self.pixels[i * area..][..area].iter();
         let pixels = pixels.map(|&grey| low + (high - low) * f32::from(grey) / 255.0).collect();
-        // The size is checked when the fold is read, and eight bits between two finite numbers are finite.
+        // Size and range are checked when the fold is read, and eight bits between two finite numbers are finite.
         Radiograph::new(self.side, self.side, pixels, self.meaning).expect("a square of finite numbers")
     }
 
@@ -253,5 +257,38 @@ impl LabelledImages for Mixture<'_> {
 
     fn patient(&self, i: usize) -> u32 {
         i as u32
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn samples_read_back_as_written_and_damaged_ones_are_refused_with_their_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("samples.bin");
+        let fold = SampleFold {
+            side: 2,
+            findings: 1,
+            meaning: Meaning::Hounsfield,
+            range: [-20.0, 100.0],
+            pixels: vec![0, 51, 204, 255],
+            labels: vec![1.0],
+        };
+        fold.write(&path).unwrap();
+        assert_eq!(SampleFold::read(&path).unwrap(), fold);
+        assert_eq!(fold.image(0).pixels(), [-20.0, 4.0, 76.0, 100.0]);
+        let refused = || SampleFold::read(&path).unwrap_err().to_string();
+        for range in [[f32::NAN, 1.0], [0.0, f32::INFINITY], [1.0, 1.0], [f32::MIN, f32::MAX]] {
+            SampleFold { range, ..fold.clone() }.write(&path).unwrap();
+            assert!(refused().contains("samples.bin") && refused().contains("no range"), "{range:?}");
+        }
+        fold.write(&path).unwrap();
+        let bytes = std::fs::read(&path).unwrap();
+        for (cut, said) in [(4, "no file of samples"), (20, "cut off"), (bytes.len() - 1, "not what it states")] {
+            std::fs::write(&path, &bytes[..cut]).unwrap();
+            assert!(refused().contains(said), "{cut}: {}", refused());
+        }
     }
 }

@@ -29,6 +29,13 @@ pub struct OpenDevice {
     pub sentence: String,
 }
 
+impl OpenDevice {
+    /// The sentence without its beginning, as a part of others: `the CPU with 2 threads`.
+    pub fn words(&self) -> &str {
+        self.sentence.trim_start_matches("Computing on ").trim_end_matches('.')
+    }
+}
+
 impl FromStr for DeviceChoice {
     type Err = String;
 

@@ -99,7 +99,7 @@ pub fn estimate(spec: &RunSpec, source: &dyn RadiographSource) -> Result<Estimat
     let images_per_second = large.0 as f64 / large.2.max(1e-9);
     let seconds = spec.schedule.seconds_at(images_per_second);
     Ok(Estimate {
-        device: opened.sentence.trim_start_matches("Computing on ").trim_end_matches('.').to_owned(),
+        device: opened.words().to_owned(),
         parameters,
         fixed_bytes,
         bytes_per_image: each,

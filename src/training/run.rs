@@ -166,7 +166,7 @@ impl<'a> Run<'a> {
         let log = Log::open(&folder.events())?;
         let board = spec.record.tensorboard.then(|| Board::create(&folder.tensorboard())).transpose()?;
         let opened = spec.device.open();
-        let words = opened.sentence.trim_start_matches("Computing on ").trim_end_matches('.').to_owned();
+        let words = opened.words().to_owned();
         Ok(Self {
             folder,
             spec,

@@ -80,7 +80,7 @@ pub struct RunStatus {
     pub request: Option<Request>,
     /// The job of a cluster that it was sent as.
     pub job: Option<JobRecord>,
-    /// What the cluster says about that job; filled in by [`crate::cluster::refresh`], which asks it.
+    /// What the cluster says about that job; filled in by whoever asks it.
     pub job_state: Option<String>,
     /// The pack that it trains on.
     pub cohort: PathBuf,
