@@ -14,6 +14,10 @@ struct View {
     invert: u32,
     // 1: linear interpolation between film pixels; 0: nearest.
     linear: u32,
+    // How much of the film covers what lies below.
+    opacity: f32,
+    // 1: that falls to nothing with the brightness, as its square root.
+    fade: u32,
 }
 
 @group(0) @binding(0) var<uniform> view: View;
@@ -45,26 +49,28 @@ fn value(place: vec2<f32>) -> f32 {
     return mix(above, below, part.y);
 }
 
-fn colour(position: vec4<f32>) -> vec3<f32> {
+fn colour(position: vec4<f32>) -> vec4<f32> {
     let place = (position.xy - view.origin) * view.step;
     var brightness = clamp((value(place) - view.low) * view.scale, 0.0, 1.0);
     if view.invert == 1u {
         brightness = 1.0 - brightness;
     }
     let entry = i32(floor(brightness * 255.0 + 0.5));
-    return textureLoad(colours, vec2<i32>(entry, 0), 0).rgb;
+    let alpha = select(view.opacity, view.opacity * sqrt(brightness), view.fade == 1u);
+    return vec4<f32>(textureLoad(colours, vec2<i32>(entry, 0), 0).rgb, alpha);
 }
 
 @fragment
 fn fragment(@builtin(position) position: vec4<f32>) -> @location(0) vec4<f32> {
-    return vec4<f32>(colour(position), 1.0);
+    return colour(position);
 }
 
 // For targets that encode to sRGB on writing: the table already holds encoded bytes.
 @fragment
 fn fragment_linear(@builtin(position) position: vec4<f32>) -> @location(0) vec4<f32> {
-    let c = colour(position);
+    let encoded = colour(position);
+    let c = encoded.rgb;
     let low = c / 12.92;
     let high = pow((c + 0.055) / 1.055, vec3<f32>(2.4));
-    return vec4<f32>(select(high, low, c <= vec3<f32>(0.04045)), 1.0);
+    return vec4<f32>(select(high, low, c <= vec3<f32>(0.04045)), encoded.a);
 }

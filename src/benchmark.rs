@@ -12,6 +12,7 @@
 //! | `progress.json` | where the sweep stands, for whoever watches |
 //! | `result.json` | the aggregated result: the same bytes however often it was stopped |
 
+mod classifiers;
 pub mod figure;
 pub mod folder;
 mod job;
@@ -27,6 +28,7 @@ mod source;
 pub mod spec;
 pub mod subset;
 
+pub use classifiers::{ClassifierPair, classifier_pairs};
 pub use folder::SweepFolder;
 pub use plan::{Job, Plan, Work};
 pub use result::{SweepResult, aggregate};

@@ -2,6 +2,7 @@
 //!
 //! In: words. Out: exit code 0 (done), 1 (failed, with a sentence on standard error) or 2 (the words were wrong).
 
+mod attribute;
 mod bench;
 mod cohort;
 mod encoder;

@@ -1,9 +1,11 @@
 //! Encoders: the network whose features measure nearness, which is also the classifier of findings.
 //!
 //! In: radiographs and an encoder file. Out: feature vectors (pooled activations of the last layer) and probabilities of
-//! findings. Training is elsewhere; this room holds the network, its file and a lean forward pass without gradients.
+//! findings, and what in an image they rest on. Training is elsewhere; this room holds the network, its file and a lean
+//! forward pass without gradients.
 
 pub mod architecture;
+pub mod attribution;
 pub mod card;
 #[cfg(test)]
 pub(crate) mod example;
@@ -19,7 +21,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rayon::prelude::*;
 
 pub use architecture::{DenseNetConfig, Parameter, Role, Stem};
-pub use card::{EncoderCard, EncoderTraining, Input};
+pub use attribution::{AttributionError, Masked, Standardised, Target};
+pub use card::{EncoderCard, EncoderTraining, Input, Source};
 pub use file::{EncoderError, EncoderFile, Precision, Tensors};
 pub use network::Trainable;
 pub use prepare::{MeaningError, prepare};

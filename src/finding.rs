@@ -93,6 +93,12 @@ impl Vocabulary {
         self.findings.iter().position(|known| plain(known) == wanted)
     }
 
+    /// Label values of this vocabulary in the order of another; what this one does not name is absent.
+    pub fn labels_for(&self, labels: &[f32], other: &Self) -> Vec<f32> {
+        let value = |finding: &String| self.position(finding).and_then(|i| labels.get(i)).copied().unwrap_or(0.0);
+        other.findings.iter().map(value).collect()
+    }
+
     /// The names that are switched on in a label vector.
     pub fn positives<'a>(&'a self, labels: &'a [f32]) -> impl Iterator<Item = &'a str> {
         self.findings.iter().zip(labels).filter(|&(_, &value)| value > 0.0).map(|(name, _)| name.as_str())

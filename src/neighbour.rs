@@ -306,6 +306,7 @@ mod tests {
                 patients: 0,
                 schedule: String::new(),
                 seed: 0,
+                source: crate::encoder::Source::Films,
             },
             metrics: std::collections::BTreeMap::new(),
             remarks: vec![],

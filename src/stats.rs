@@ -3,6 +3,7 @@
 //! In: scores, labels, values, patients. Out: areas under curves, moments, percentiles, tests and intervals. Randomness
 //! comes in as a stream from the caller, so that the same stream gives the same interval.
 
+mod agreement;
 mod bootstrap;
 mod calibration;
 mod delong;
@@ -12,6 +13,7 @@ mod roc;
 mod student;
 mod summary;
 
+pub use agreement::{Agreement, Chance, map_agreement, spearman, top_overlap};
 pub use bootstrap::{Interval, bootstrap_by_patient, bootstrap_ratio_by_patient};
 pub use calibration::{brier, expected_calibration_error};
 pub use delong::{Comparison, DeLong};

@@ -76,7 +76,8 @@ fn differing(
 }
 
 fn looks() -> [Look; 3] {
-    let brain = Look { window: Window::new(40.0, 80.0), invert: false, linear: false, map: ColorMap::Grey };
+    let brain =
+        Look { window: Window::new(40.0, 80.0), invert: false, linear: false, map: ColorMap::Grey, overlay: None };
     [
         brain,
         Look { invert: true, window: Window::new(75.0, 200.0), ..brain },
@@ -115,6 +116,25 @@ fn linear_pixels_are_those_of_the_cpu_to_a_grey_level() {
         assert!(different * 100 <= compared, "{look:?}: {different} of {compared} differ");
         assert!(look.map == ColorMap::Diverging || worst <= 1, "{look:?}: off by {worst}");
     }
+}
+
+#[test]
+fn an_overlay_covers_as_much_as_the_cpu_says() {
+    let film = film(48, 40);
+    let look = Look { map: ColorMap::Heat, overlay: Some(0.7), ..looks()[0] };
+    let bare = drawn(&film, Look { map: ColorMap::Heat, ..looks()[0] }, [500.0, 500.0], 4.0);
+    let picture = drawn(&film, look, [4.0, 0.0], 4.0);
+    let mut through = 0;
+    for (x, y, pixel) in picture.enumerate_pixels().filter(|(x, ..)| (4..196).contains(x)) {
+        let value = film.at((x as usize - 4) / 4, y as usize / 4).unwrap();
+        let (opacity, ground) = (look.opacity(value), bare.get_pixel(x, y));
+        through += usize::from(opacity < 0.5);
+        for (c, heat) in look.color(value).into_iter().enumerate() {
+            let expected = f32::from(heat) * opacity + f32::from(ground.0[c]) * (1.0 - opacity);
+            assert!((f32::from(pixel.0[c]) - expected).abs() <= 1.5, "{x} {y}: {pixel:?} {expected}");
+        }
+    }
+    assert!(through > 1000, "{through}");
 }
 
 #[test]

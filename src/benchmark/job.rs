@@ -13,7 +13,7 @@ use super::source::{Mixture, SampleFold, SubsetFilms};
 use super::spec::SweepSpec;
 use crate::cohort::{Fold, Pack};
 use crate::compute::random;
-use crate::encoder::{Encoder, EncoderCard, EncoderTraining, Input, file};
+use crate::encoder::{Encoder, EncoderCard, EncoderTraining, Input, Source, file};
 use crate::finding::Vocabulary;
 use crate::generator::{Generator, Recipe};
 use crate::progress::{Cancelled, Progress};
@@ -136,7 +136,8 @@ impl Context<'_> {
         progress: &Progress,
     ) -> Result<JobResult, BenchmarkError> {
         let real = self.films(job, Fold::Train);
-        let card = card(spec, &real);
+        let mut card = card(spec, &real);
+        card.training.source = self.source(data)?;
         let device = Device::Cpu;
         let findings = card.vocabulary.len();
         let fit = |train: &dyn LabelledImages, validation: &dyn LabelledImages| {
@@ -170,6 +171,26 @@ impl Context<'_> {
             best: fitted.best + 1,
             auroc_validation,
             restore,
+        })
+    }
+
+    /// What a classifier's card says it learnt from.
+    fn source(&self, data: Data) -> Result<Source, BenchmarkError> {
+        let of = |samples: usize| {
+            let Work::Samples { generator, .. } = &self.plan.jobs[samples].work else { return Err(Cancelled.into()) };
+            let model = Generator::load(&self.folder.model(&self.plan.jobs[*generator].key))?;
+            Ok::<_, BenchmarkError>((model.card().name.clone(), model.id().to_owned()))
+        };
+        Ok(match data {
+            Data::Real => Source::Films,
+            Data::Samples(samples) => {
+                let (generator, id) = of(samples)?;
+                Source::Samples { generator, id }
+            }
+            Data::Mix { samples, ratio } => {
+                let (generator, id) = of(samples)?;
+                Source::Mixture { generator, id, ratio }
+            }
         })
     }
 
@@ -344,6 +365,7 @@ fn card(spec: &ClassifierSpec, films: &SubsetFilms<'_>) -> EncoderCard {
             patients: facts.patients,
             schedule: String::new(),
             seed: spec.seed,
+            source: Source::Films,
         },
         metrics: BTreeMap::new(),
         remarks: Vec::new(),

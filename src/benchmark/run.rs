@@ -281,6 +281,7 @@ mod tests {
     use super::*;
     use crate::benchmark::folder::read_json;
     use crate::benchmark::spec::{ClassPoint, ClassifierSetting, Factor, GeneratorSetting, RankedOn, Seed};
+    use crate::encoder::Source;
     use crate::generator::Family;
     use crate::neighbour::testing;
 
@@ -364,6 +365,18 @@ mod tests {
         assert!(bytes(&whole) == bytes(&broken), "the stopped sweep ended elsewhere");
         let read: SweepResult = read_json(&whole.join("result.json")).unwrap();
         assert_eq!(read.points.len(), 2);
+
+        // Each point has left pairs of classifiers that say what they learnt from.
+        let pairs = crate::benchmark::classifier_pairs(&folder, &spec, &pack).unwrap();
+        assert_eq!(pairs.len(), 4);
+        let learnt = |path: &Path| crate::encoder::file::read(path).unwrap().card.training.source;
+        assert!(pairs.iter().all(|pair| learnt(&pair.real).is_films()));
+        for (i, pair) in pairs.iter().enumerate() {
+            let key = &plan.jobs[plan.cells.iter().filter_map(|cell| cell.generator).nth(i).unwrap()].key;
+            let model = crate::store::hash_file(&folder.model(key)).unwrap();
+            let Source::Samples { id, .. } = learnt(&pair.synthetic) else { panic!("{}", pair.title) };
+            assert_eq!(id, model[..16], "{}", pair.title);
+        }
 
         // A job whose result is gone is done again and comes to the same.
         let key = &plan.jobs[plan.cells[1].test].key;

@@ -14,10 +14,12 @@ use crate::training::classifier::{self, ClassifierSpec};
 /// What to do with encoders.
 #[derive(Debug, Subcommand)]
 pub enum EncoderVerb {
-    /// Train a classifier on a pack's train fold and measure it on its test fold.
+    /// Train a classifier on a pack's train fold, or on samples in its place, and measure it on its test fold.
     Train(TrainArgs),
     /// Train classifiers on samples and on real films, test both on real films, and give the ratio of their AUROCs.
     Measure(MeasureArgs),
+    /// Show what in a film one or two classifiers rest on: how much worse each does with a square of it blanked.
+    Attribute(super::attribute::AttributeArgs),
 }
 
 /// Words of `encoder train`.
@@ -35,6 +37,9 @@ pub struct TrainArgs {
     /// Most epochs.
     #[arg(long)]
     epochs: Option<usize>,
+    /// Learn from samples of this model, a shipped name or a file, in place of the pack's films.
+    #[arg(long)]
+    samples_of: Option<String>,
     /// Seed of the run.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -74,6 +79,7 @@ pub fn run(verb: &EncoderVerb) -> anyhow::Result<()> {
     match verb {
         EncoderVerb::Train(args) => train(args),
         EncoderVerb::Measure(args) => measure(args),
+        EncoderVerb::Attribute(args) => super::attribute::run(args),
     }
 }
 
@@ -84,8 +90,12 @@ fn train(args: &TrainArgs) -> anyhow::Result<()> {
         _ => ClassifierSpec::small(native_side(&pack), args.seed),
     };
     spec.epochs = args.epochs.unwrap_or(spec.epochs);
-    let (card, tensors) =
-        watched("training", |progress| classifier::train_on_pack(&pack, &spec, &Device::Cpu, progress))?;
+    let generator = args.samples_of.as_deref().map(library::find).transpose()?;
+    let generator = generator.map(|path| Generator::load(&path)).transpose()?;
+    let (card, tensors) = watched("training", |progress| match &generator {
+        None => classifier::train_on_pack(&pack, &spec, &Device::Cpu, progress),
+        Some(generator) => classifier::train_on_samples(generator, &pack, &spec, &Device::Cpu, progress),
+    })?;
     file::write(&args.out, &card, &tensors, file::Precision::F16)?;
     for (name, value) in &card.metrics {
         println!("{name:<40} {value:.3}");

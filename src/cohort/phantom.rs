@@ -3,9 +3,12 @@
 //! In: what to draw, how many, a seed. Out: a pack like any other, marked as phantoms. A patient has one anatomy, drawn
 //! from their own seed, and several films; which findings occur together is a stated table ([`findings`]).
 
+pub mod bodies;
 pub mod brain;
 pub mod chest;
 pub mod findings;
+
+pub use bodies::{Bodies, Drawn};
 
 use std::path::PathBuf;
 use std::time::Instant;

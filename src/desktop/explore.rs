@@ -111,7 +111,13 @@ impl Explore {
 
     /// How films are looked at.
     pub fn look(&self, session: &Session) -> Look {
-        Look { window: self.window, invert: self.invert, linear: session.settings.linear, map: ColorMap::Grey }
+        Look {
+            window: self.window,
+            invert: self.invert,
+            linear: session.settings.linear,
+            map: ColorMap::Grey,
+            overlay: None,
+        }
     }
 
     /// How a difference with this largest value is looked at: symmetric about zero.
@@ -122,6 +128,7 @@ impl Explore {
             invert: false,
             linear: session.settings.linear,
             map: ColorMap::Diverging,
+            overlay: None,
         }
     }
 

@@ -5,12 +5,9 @@ use std::path::PathBuf;
 
 use super::reference::ReferenceError;
 use crate::cohort::ImportError;
-use crate::cohort::phantom::{self, Kind, PhantomOptions};
+use crate::cohort::phantom::{self, Kind, PhantomOptions, bodies};
 use crate::generator::ModelCard;
 use crate::progress::Progress;
-
-/// Seeds that are tried; training uses small ones.
-const SEEDS: std::ops::Range<u64> = 0..64;
 
 /// Where phantom packs are kept on this machine.
 pub fn folder() -> PathBuf {
@@ -46,11 +43,7 @@ pub fn make(card: &ModelCard, progress: &Progress) -> Result<PathBuf, ReferenceE
 /// Kind, count and seed of the cohort whose identity is in the card.
 fn sentence_of(card: &ModelCard) -> Option<(Kind, usize, u64)> {
     let training = &card.training;
-    let kind = [Kind::Chest, Kind::Brain].into_iter().find(|kind| training.cohort.starts_with(kind.name()))?;
-    // Of all films about eight in ten are in the train fold, whose size the card states.
-    let counts = training.images..=training.images * 3 / 2 + 64;
-    let mut all = SEEDS.flat_map(|seed| counts.clone().map(move |count| (kind, count, seed)));
-    all.find(|&(kind, count, seed)| phantom::identity(kind, count, seed) == training.cohort_hash)
+    bodies::sentence_of(&training.cohort, bodies::counts_of(training.images), &training.cohort_hash)
 }
 
 #[cfg(test)]

@@ -68,6 +68,41 @@ pub struct EncoderTraining {
     pub schedule: String,
     /// Seed of the run.
     pub seed: u64,
+    /// What stood for the cohort's films while it learnt.
+    #[serde(default, skip_serializing_if = "Source::is_films")]
+    pub source: Source,
+}
+
+/// What a classifier learnt from.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// The cohort's own films.
+    #[default]
+    Films,
+    /// Samples of a generator alone, each with the labels of a film it stands for; no film was seen.
+    Samples {
+        /// The generator's name.
+        generator: String,
+        /// The first 16 hex digits of its SHA-256.
+        id: String,
+    },
+    /// The films and samples of a generator.
+    Mixture {
+        /// The generator's name.
+        generator: String,
+        /// The first 16 hex digits of its SHA-256.
+        id: String,
+        /// Samples for each film.
+        ratio: f64,
+    },
+}
+
+impl Source {
+    /// Whether it learnt from films alone.
+    pub fn is_films(&self) -> bool {
+        *self == Self::Films
+    }
 }
 
 /// Means of the three planes that weights from photographs expect.

@@ -217,6 +217,7 @@ mod tests {
                 patients: 5,
                 schedule: "none".into(),
                 seed: 1,
+                source: crate::encoder::Source::Films,
             },
             metrics: BTreeMap::from([("auroc_test".into(), 0.75)]),
             remarks: vec![],

@@ -20,7 +20,10 @@ use candle_core::Device;
 use serde::Serialize;
 
 use crate::cohort::{Fold, Pack};
-use crate::encoder::{DenseNetConfig, EncoderCard, EncoderError, EncoderTraining, Input, MeaningError, Tensors};
+use crate::encoder::{
+    DenseNetConfig, EncoderCard, EncoderError, EncoderTraining, Input, MeaningError, Source, Tensors,
+};
+use crate::generator::Generator;
 use crate::progress::{Cancelled, Progress};
 
 /// Why a classifier was not trained or judged.
@@ -178,6 +181,7 @@ impl ClassifierSpec {
                 patients: patients.len(),
                 schedule: String::new(),
                 seed: self.seed,
+                source: Source::Films,
             },
             metrics: BTreeMap::new(),
             remarks: Vec::new(),
@@ -198,11 +202,42 @@ pub fn train_on_pack(
     device: &Device,
     progress: &Progress,
 ) -> Result<(EncoderCard, Tensors), ClassifierError> {
+    let card = spec.card(pack);
+    let fold = |fold| FoldImages::new(pack, fold, card.input.side);
+    trained(pack, card.clone(), spec, [&fold(Fold::Train), &fold(Fold::Validation)], device, progress)
+}
+
+/// As [`train_on_pack`], but learns from samples alone, one for each film of the train fold with that film's labels, and
+/// chooses the epoch on samples too. It is measured on the films of the test fold.
+///
+/// # Errors
+/// As [`train_on_pack`], and [`ClassifierError::Sampling`] when the generator is of another cohort than the pack.
+pub fn train_on_samples(
+    generator: &Generator,
+    pack: &Pack,
+    spec: &ClassifierSpec,
+    device: &Device,
+    progress: &Progress,
+) -> Result<(EncoderCard, Tensors), ClassifierError> {
+    relative::same_cohort(generator, pack)?;
     let mut card = spec.card(pack);
-    let side = card.input.side;
-    let fold = |fold| FoldImages::new(pack, fold, side);
-    let fitted = fit(&card, spec, &fold(Fold::Train), &fold(Fold::Validation), device, progress)?;
-    let evaluation = evaluate(&fitted.encoder(&card), &fold(Fold::Test), spec.seed)?;
+    card.name = format!("classifier-{}-samples", pack.header().name);
+    card.training.source = Source::Samples { generator: generator.card().name.clone(), id: generator.id().to_owned() };
+    let sampled = |fold| sample_fold(generator, pack, fold, spec.seed, progress);
+    trained(pack, card, spec, [&sampled(Fold::Train)?, &sampled(Fold::Validation)?], device, progress)
+}
+
+fn trained(
+    pack: &Pack,
+    mut card: EncoderCard,
+    spec: &ClassifierSpec,
+    [train, validation]: [&dyn LabelledImages; 2],
+    device: &Device,
+    progress: &Progress,
+) -> Result<(EncoderCard, Tensors), ClassifierError> {
+    let fitted = fit(&card, spec, train, validation, device, progress)?;
+    let test = FoldImages::new(pack, Fold::Test, card.input.side);
+    let evaluation = evaluate(&fitted.encoder(&card), &test, spec.seed)?;
     let best = &fitted.epochs[fitted.best];
     card.training.schedule = format!(
         "{} epochs of {} images, weights of epoch {} kept; batch {}, Adam from {}, x{} after {} epochs without a better \
@@ -316,5 +351,16 @@ mod tests {
         assert!((metrics["relative_performance"] - ratio).abs() < 1e-12);
         assert_eq!(metrics["relative_performance_seeds"], 2.0);
         assert!(metrics["relative_performance_sd"] > 0.0);
+
+        // A classifier that is kept is the one that was judged, and says what it learnt from.
+        let one = ClassifierSpec { epochs: 1, seed: 1, ..spec() };
+        let kept = |generator| train_on_samples(generator, &pack, &one, &Device::Cpu, &Progress::new());
+        assert!(kept(&stranger).is_err());
+        let (card, _) = kept(&generator(&card)).unwrap();
+        assert_eq!(Some(card.metrics["auroc_test"]), found.synthetic[0].mean);
+        assert_eq!(card.training.source, Source::Samples { generator: "test".into(), id: "f".repeat(16) });
+        let read: EncoderCard = serde_json::from_str(&serde_json::to_string(&card).unwrap()).unwrap();
+        assert_eq!(read, card);
+        assert!(spec().card(&pack).training.source.is_films());
     }
 }

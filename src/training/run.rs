@@ -809,6 +809,7 @@ mod tests {
                 patients: 8,
                 schedule: String::new(),
                 seed: 1,
+                source: crate::encoder::Source::Films,
             },
             metrics: std::collections::BTreeMap::new(),
             remarks: Vec::new(),

@@ -103,6 +103,7 @@ fn encoder_file(path: &Path, cohort: &str) {
             patients: 14,
             schedule: "random weights".into(),
             seed: 1,
+            source: encoder::Source::Films,
         },
         metrics: BTreeMap::new(),
         remarks: vec![],

@@ -133,6 +133,7 @@ fn random_encoder(name: &str, config: &DenseNetConfig, input: Input) -> (Encoder
             patients: 0,
             schedule: "random weights".to_owned(),
             seed: 1,
+            source: crate::encoder::Source::Films,
         },
         metrics: std::collections::BTreeMap::new(),
         remarks: Vec::new(),

@@ -51,6 +51,11 @@ impl Film {
     /// The film as a picture in 8 bits: the same colours as the shader's, interpolated after windowing.
     fn windowed(&self, ctx: &egui::Context, look: &Look) -> TextureHandle {
         let options = if look.linear { TextureOptions::LINEAR } else { TextureOptions::NEAREST };
-        ctx.load_texture("film", ColorImage::from_rgb(self.size(), &look.colors(&self.image)), options)
+        let entry = |&value: &f32| {
+            let [r, g, b] = look.color(value);
+            [r, g, b, (look.opacity(value) * 255.0).round() as u8]
+        };
+        let bytes: Vec<u8> = self.image.pixels().iter().flat_map(entry).collect();
+        ctx.load_texture("film", ColorImage::from_rgba_unmultiplied(self.size(), &bytes), options)
     }
 }

@@ -23,6 +23,7 @@ struct Shared {
     pipeline: wgpu::RenderPipeline,
     grey: wgpu::TextureView,
     diverging: wgpu::TextureView,
+    heat: wgpu::TextureView,
     adapter: String,
 }
 
@@ -73,7 +74,12 @@ impl Gpu {
             fragment: Some(wgpu::FragmentState {
                 module: &shader,
                 entry_point: Some(fragment),
-                targets: &[Some(state.target_format.into())],
+                targets: &[Some(wgpu::ColorTargetState {
+                    format: state.target_format,
+                    // A film that covers comes with an opacity of 1, which replaces what is below to the bit.
+                    blend: Some(wgpu::BlendState::ALPHA_BLENDING),
+                    write_mask: wgpu::ColorWrites::ALL,
+                })],
                 compilation_options: wgpu::PipelineCompilationOptions::default(),
             }),
             primitive: wgpu::PrimitiveState::default(),
@@ -84,9 +90,10 @@ impl Gpu {
         });
         let grey = colour_table(&state.device, &state.queue, ColorMap::Grey);
         let diverging = colour_table(&state.device, &state.queue, ColorMap::Diverging);
+        let heat = colour_table(&state.device, &state.queue, ColorMap::Heat);
         let adapter = state.adapter.get_info().name;
         let queue = state.queue.clone();
-        Self(Arc::new(Shared { device, queue, layout, pipeline, grey, diverging, adapter }))
+        Self(Arc::new(Shared { device, queue, layout, pipeline, grey, diverging, heat, adapter }))
     }
 
     /// What the graphics device calls itself.
@@ -184,6 +191,10 @@ struct View {
     scale: f32,
     invert: u32,
     linear: u32,
+    opacity: f32,
+    fade: u32,
+    /// A uniform's size is a multiple of 16 bytes.
+    unused: [u32; 2],
 }
 
 /// One drawing of one film. It owns its uniform buffer: all buffers are written before the pass begins, so that a
@@ -215,6 +226,9 @@ impl CallbackTrait for FilmCallback {
             scale,
             invert: u32::from(self.look.invert),
             linear: u32::from(self.look.linear),
+            opacity: self.look.overlay.unwrap_or(1.0),
+            fade: u32::from(self.look.overlay.is_some()),
+            unused: [0; 2],
         };
         let uniforms = device.create_buffer_init(&wgpu::util::BufferInitDescriptor {
             label: Some("film view"),
@@ -225,6 +239,7 @@ impl CallbackTrait for FilmCallback {
         let colours = match self.look.map {
             ColorMap::Grey => &shared.grey,
             ColorMap::Diverging => &shared.diverging,
+            ColorMap::Heat => &shared.heat,
         };
         let group = device.create_bind_group(&wgpu::BindGroupDescriptor {
             label: Some("film view"),

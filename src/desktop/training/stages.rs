@@ -22,7 +22,7 @@ const STRIP: f32 = FRAME + 44.0;
 
 /// How grids are looked at: brightness 0 to 1, as the networks draw it.
 pub fn look() -> Look {
-    Look { window: Window::spanning(0.0, 1.0), invert: false, linear: true, map: ColorMap::Grey }
+    Look { window: Window::spanning(0.0, 1.0), invert: false, linear: true, map: ColorMap::Grey, overlay: None }
 }
 
 /// Draws grid, line and strip into all of `ui`.

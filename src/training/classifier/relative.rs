@@ -87,6 +87,20 @@ pub fn sample_fold(
     Ok(Samples::new(images, labels))
 }
 
+/// Makes sure that a generator was trained on this very cohort.
+pub(super) fn same_cohort(generator: &Generator, pack: &Pack) -> Result<(), ClassifierError> {
+    let (trained, header) = (&generator.card().training, pack.header());
+    if trained.cohort_hash != header.identity {
+        return Err(ClassifierError::Sampling(format!(
+            "\"{}\" was trained on another cohort ({}) than this pack ({}); open the pack it was trained on",
+            generator.card().name,
+            trained.cohort,
+            header.name
+        )));
+    }
+    Ok(())
+}
+
 /// Trains two classifiers for each seed, one on the real train fold and one on samples that stand in for it film by film,
 /// and tests both on the real test fold. The one trained on samples chooses its epoch on samples too, so that no real
 /// film touches it. Progress counts epochs of the classifier at work.
@@ -101,15 +115,7 @@ pub fn relative_performance(
     device: &Device,
     progress: &Progress,
 ) -> Result<RelativePerformance, ClassifierError> {
-    let (trained, header) = (&generator.card().training, pack.header());
-    if trained.cohort_hash != header.identity {
-        return Err(ClassifierError::Sampling(format!(
-            "\"{}\" was trained on another cohort ({}) than this pack ({}); open the pack it was trained on",
-            generator.card().name,
-            trained.cohort,
-            header.name
-        )));
-    }
+    same_cohort(generator, pack)?;
     let mut found = RelativePerformance { real: Vec::new(), synthetic: Vec::new() };
     for &seed in seeds {
         let spec = ClassifierSpec { seed, ..spec.clone() };
