@@ -7,6 +7,7 @@ pub mod adam;
 pub mod clip;
 pub mod device;
 pub mod ema;
+pub mod graphics;
 pub mod kernel;
 pub mod memory;
 pub mod ops;

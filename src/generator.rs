@@ -6,6 +6,7 @@ pub mod architecture;
 pub mod card;
 pub mod directions;
 pub mod export;
+pub mod graphics;
 pub mod library;
 pub mod model_file;
 pub mod network;

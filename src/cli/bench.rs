@@ -5,6 +5,7 @@
 
 mod data;
 mod drag;
+mod graphics;
 mod meter;
 mod networks;
 mod search;
@@ -59,6 +60,8 @@ enum Work {
     Sampler,
     /// The shipped models forward, one sample.
     Models,
+    /// Both GANs and the shipped models on the first graphics device, where there is one.
+    Graphics,
     /// `DenseNet` features.
     Encoder,
     /// Exact cosine neighbours.
@@ -95,6 +98,7 @@ pub fn run(args: &BenchArgs) -> anyhow::Result<()> {
             Work::Peak => tell(meter::peak()),
             Work::Sampler => networks::sampler(meter, &args.sides, weights, &mut tell)?,
             Work::Models => networks::models(meter, &mut tell)?,
+            Work::Graphics => graphics::graphics(meter, &args.sides, &mut tell)?,
             Work::Encoder => networks::encoder(meter, weights, &mut tell)?,
             Work::Search => search::search(meter, &mut tell),
             Work::Training => training::training(meter, &args.sides, weights, &mut tell)?,

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clap::Args;
 
-use crate::generator::{Generator, ModelCard, Recipe, export, library};
+use crate::compute::graphics::Graphics;
+use crate::generator::{Generator, ModelCard, Recipe, RenderError, export, library};
 use crate::radiograph::{PngText, Radiograph, Window, encode_png8};
 use crate::store;
 
@@ -33,15 +34,25 @@ pub struct RecipeArgs {
 }
 
 impl RecipeArgs {
-    /// The model these words name, and one recipe for each sample.
-    pub fn resolve(&self) -> anyhow::Result<(Generator, Vec<Recipe>)> {
-        let asked = self.recipe.as_deref().map(str::parse::<Recipe>).transpose()?;
+    fn asked(&self) -> anyhow::Result<Option<Recipe>> {
+        Ok(self.recipe.as_deref().map(str::parse::<Recipe>).transpose()?)
+    }
+
+    /// The file of the model that these words name.
+    pub fn model_file(&self) -> anyhow::Result<PathBuf> {
+        let asked = self.asked()?;
         let name = match (&self.model, &asked) {
             (Some(name), _) => name.as_str(),
             (None, Some(recipe)) => &recipe.generator,
             (None, None) => anyhow::bail!("say which model: --model NAME (\"negatoscope models\" lists them)"),
         };
-        let generator = Generator::load(&library::find(name)?)?;
+        Ok(library::find(name)?)
+    }
+
+    /// The model these words name, and one recipe for each sample.
+    pub fn resolve(&self) -> anyhow::Result<(Generator, Vec<Recipe>)> {
+        let asked = self.asked()?;
+        let generator = Generator::load(&self.model_file()?)?;
         let first = match asked {
             Some(recipe) => recipe,
             None => self.recipe_of(&generator)?,
@@ -82,15 +93,64 @@ pub struct SampleArgs {
     /// A .png or .dcm file, or a folder for one file per sample. Several samples in one .png become a contact sheet.
     #[arg(long)]
     out: PathBuf,
+    /// Where to compute: cpu, whose pixels are the same every time; or gpu or gpu:N, any graphics device, whose pixels
+    /// differ from those by rounding.
+    #[arg(long, default_value = "cpu", value_parser = SampleDevice::parse)]
+    device: SampleDevice,
     /// Answer in JSON.
     #[arg(long)]
     json: bool,
 }
 
+/// Where samples are computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum SampleDevice {
+    Cpu,
+    Graphics(Option<usize>),
+}
+
+impl SampleDevice {
+    fn parse(text: &str) -> Result<Self, String> {
+        let wrong = || format!("samples are not computed on \"{text}\"; say cpu, gpu or gpu:N");
+        match text.to_ascii_lowercase().split_once(':') {
+            None if text.eq_ignore_ascii_case("cpu") => Ok(Self::Cpu),
+            None if text.eq_ignore_ascii_case("gpu") => Ok(Self::Graphics(None)),
+            Some(("gpu", number)) => Ok(Self::Graphics(Some(number.parse().map_err(|_| wrong())?))),
+            _ => Err(wrong()),
+        }
+    }
+
+    /// The samples, and what they were computed on; on the processor with a sentence that says why, where the graphics
+    /// device fails.
+    fn render(
+        self,
+        generator: &Generator,
+        file: &Path,
+        recipes: &[Recipe],
+    ) -> anyhow::Result<(Vec<Radiograph>, String)> {
+        let Self::Graphics(number) = self else {
+            return Ok((generator.render_batch(recipes)?, "the CPU".to_owned()));
+        };
+        let drawn = Graphics::open(number).map_err(anyhow::Error::from).and_then(|graphics| {
+            let sampler = generator.bring_to(&graphics, file)?;
+            Ok((generator.render_on(&sampler, recipes)?, graphics.name().to_owned()))
+        });
+        match drawn {
+            Ok(drawn) => Ok(drawn),
+            // A recipe that cannot be rendered cannot be rendered anywhere.
+            Err(error) if matches!(error.downcast_ref(), Some(RenderError::Graphics(_)) | None) => {
+                eprintln!("negatoscope: {error}; sampling on the CPU instead.");
+                Self::Cpu.render(generator, file, recipes)
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
 /// Renders the samples and writes them.
 pub fn run(args: &SampleArgs) -> anyhow::Result<()> {
     let (generator, recipes) = args.recipe.resolve()?;
-    let samples = generator.render_batch(&recipes)?;
+    let (samples, device) = args.device.render(&generator, &args.recipe.model_file()?, &recipes)?;
     let card = generator.card();
     let extension = args.out.extension().and_then(|e| e.to_str()).unwrap_or_default().to_lowercase();
     let mut written = Vec::new();
@@ -110,9 +170,9 @@ pub fn run(args: &SampleArgs) -> anyhow::Result<()> {
     }
     if args.json {
         let lines: Vec<String> = recipes.iter().map(Recipe::to_string).collect();
-        println!("{}", serde_json::json!({ "files": written, "recipes": lines }));
+        println!("{}", serde_json::json!({ "files": written, "recipes": lines, "device": device }));
     } else {
-        println!("{} sample(s) of {} in {}", samples.len(), card.name, args.out.display());
+        println!("{} sample(s) of {} in {}, computed on {device}", samples.len(), card.name, args.out.display());
     }
     Ok(())
 }

@@ -8,6 +8,7 @@
 mod arena;
 mod direct;
 mod finish;
+pub mod graphics;
 mod input;
 mod layer;
 mod plan;
@@ -68,9 +69,14 @@ struct Weights<'a> {
     scales: BTreeMap<String, f32>,
 }
 
-impl Weights<'_> {
+impl<'a> Weights<'a> {
+    fn new(architecture: &Architecture, tensors: &'a Tensors) -> Self {
+        let list = architecture.generator();
+        Self { tensors, scales: list.into_iter().map(|parameter| (parameter.name, parameter.scale)).collect() }
+    }
+
     /// Values and run-time scale of a tensor that the architecture lists.
-    fn get(&self, name: &str) -> (&[f32], f32) {
+    fn get(&self, name: &str) -> (&'a [f32], f32) {
         let (_, values) = &self.tensors[name];
         (values, self.scales[name])
     }
@@ -93,9 +99,7 @@ impl Sampler {
     ///
     /// `tensors` must be those of [`Architecture::generator`], as [`super::model_file::read`] has checked.
     pub fn new(architecture: &Architecture, tensors: &Tensors, instructions: Instructions) -> Self {
-        let list = architecture.generator();
-        let scales = list.into_iter().map(|parameter| (parameter.name, parameter.scale)).collect();
-        let weights = Weights { tensors, scales };
+        let weights = Weights::new(architecture, tensors);
         let plan = Plan { instructions };
         let conditional = architecture.family == Family::CpdGan;
         let mut conditions = conditional.then(|| input::ConditionList::new(&weights, architecture));

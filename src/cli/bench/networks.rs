@@ -18,7 +18,7 @@ use crate::radiograph::{Meaning, Radiograph};
 pub const LABELS: usize = 14;
 
 /// Random weights for a list of parameters; what is measured does not depend on them.
-fn drawn(architecture: &Architecture) -> Tensors {
+pub fn drawn(architecture: &Architecture) -> Tensors {
     let draw = |parameter: crate::generator::architecture::Parameter| {
         let values = normals(&mut stream(1, &parameter.name), parameter.count());
         (parameter.name, (parameter.shape, values))
@@ -27,7 +27,7 @@ fn drawn(architecture: &Architecture) -> Tensors {
 }
 
 /// Floating-point operations of one image by the definition: every convolution at its own side, none saved.
-fn operations(architecture: &Architecture) -> f64 {
+pub fn operations(architecture: &Architecture) -> f64 {
     let area = |name: &str| {
         let side = name.split('.').nth(1).and_then(|side| side.parse::<f64>().ok()).unwrap_or(1.0);
         if name.contains("dense") { 1.0 } else { side * side }

@@ -49,19 +49,22 @@ impl Shape {
     }
 }
 
+/// The nine weights of a 3×3 kernel: for the pixel itself, its differences across (before, behind), down, and both.
+pub fn combine(kernel: [[f64; 3]; 3]) -> [f32; 9] {
+    // S, −w₀ and w₂ along one axis.
+    let basis = |[a, b, c]: [f64; 3]| [a + b + c, -a, c];
+    let rows = kernel.map(basis);
+    // all[x][y]: which factor acts across, which down.
+    let all: [[f64; 3]; 3] = std::array::from_fn(|x| basis(rows.map(|row| row[x])));
+    let order = [(0, 0), (1, 0), (2, 0), (0, 1), (0, 2), (1, 1), (2, 1), (1, 2), (2, 2)];
+    order.map(|(x, y)| all[x][y] as f32)
+}
+
 impl Upsample {
     /// Combines and packs `weights` `[out, input, 3, 3]` and their run-time scale.
     pub fn new(weights: (&[f32], f32), input: usize, out: usize, finish: Finish) -> Self {
-        // S, −w₀ and w₂ along one axis.
-        let basis = |[a, b, c]: [f64; 3]| [a + b + c, -a, c];
         let stack = Stack::pack(9, input, out, |row, column, values| {
-            let rows = sums::kernel(weights, input, row, column).map(basis);
-            let all: [[f64; 3]; 3] = std::array::from_fn(|x| basis(rows.map(|row| row[x])));
-            // all[x][y]: which factor acts across, which down.
-            let order = [(0, 0), (1, 0), (2, 0), (0, 1), (0, 2), (1, 1), (2, 1), (1, 2), (2, 2)];
-            for (value, (x, y)) in values.iter_mut().zip(order) {
-                *value = all[x][y] as f32;
-            }
+            values.copy_from_slice(&combine(sums::kernel(weights, input, row, column)));
         });
         Self { stack, finish }
     }

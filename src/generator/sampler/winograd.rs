@@ -19,18 +19,22 @@ pub struct Winograd<const F: usize, const T: usize> {
     finish: Finish,
 }
 
+/// Writes the T × T weights of a transformed 3×3 kernel.
+pub fn transform<const T: usize>(kernel: [[f64; 3]; 3], values: &mut [f32]) {
+    let rows: [[f64; T]; 3] = kernel.map(transform_kernel);
+    for x in 0..T {
+        let column: [f64; T] = transform_kernel(rows.map(|row| row[x]));
+        for (y, value) in column.into_iter().enumerate() {
+            values[y * T + x] = value as f32;
+        }
+    }
+}
+
 impl<const F: usize, const T: usize> Winograd<F, T> {
     /// Transforms and packs `weights` `[channels, channels, 3, 3]` and their run-time scale.
     pub fn new(weights: (&[f32], f32), channels: usize, finish: Finish) -> Self {
         let stack = Stack::pack(T * T, channels, channels, |row, column, values| {
-            let kernel = sums::kernel(weights, channels, row, column);
-            let rows: [[f64; T]; 3] = kernel.map(transform_kernel);
-            for x in 0..T {
-                let column: [f64; T] = transform_kernel(rows.map(|row| row[x]));
-                for (y, value) in column.into_iter().enumerate() {
-                    values[y * T + x] = value as f32;
-                }
-            }
+            transform::<T>(sums::kernel(weights, channels, row, column), values);
         });
         Self { stack, finish }
     }
