@@ -33,8 +33,12 @@ mod worker;
 pub mod workspace;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use eframe::egui::{ViewportBuilder, vec2};
+use eframe::egui_wgpu::WgpuSetup;
+
+use crate::compute::graphics;
 
 pub use app::App;
 pub use tour::{Tour, TourError, tour};
@@ -81,7 +85,16 @@ pub fn run(options: &Options) -> Result<(), WindowError> {
         .with_inner_size(vec2(1440.0, 900.0))
         .with_min_inner_size(vec2(960.0, 600.0))
         .with_drag_and_drop(true);
-    let native = eframe::NativeOptions { viewport, ..Default::default() };
+    let mut native = eframe::NativeOptions { viewport, ..Default::default() };
+    if let WgpuSetup::CreateNew(setup) = &mut native.wgpu_options.wgpu_setup {
+        // Computing asks for more of the device than drawing does.
+        let drawing = Arc::clone(&setup.device_descriptor);
+        setup.device_descriptor = Arc::new(move |adapter| {
+            let mut descriptor = drawing(adapter);
+            graphics::widen(&mut descriptor.required_limits, &adapter.limits());
+            descriptor
+        });
+    }
     eframe::run_native(APP_ID, native, Box::new(|cc| Ok(Box::new(App::new(cc, options)?))))
         .map_err(|error| WindowError(error.to_string()))
 }

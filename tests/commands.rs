@@ -58,6 +58,24 @@ fn the_same_words_give_the_same_file_and_it_carries_its_recipe() {
 }
 
 #[test]
+fn samples_of_a_graphics_device_name_it_and_without_one_the_processor_serves() {
+    let folder = tempfile::tempdir().unwrap();
+    let sample = |device: &str, name: &str| {
+        let out = path(folder.path(), name);
+        let words = ["sample", "--model", "phantom-brain", "--device", device, "--json", "--out", &out];
+        let report: serde_json::Value = serde_json::from_str(&done(&words)).unwrap();
+        (report["device"].as_str().unwrap().to_owned(), std::fs::read(&out).unwrap())
+    };
+    let (processor, exact) = sample("cpu", "a.png");
+    assert_eq!(processor, "the CPU");
+    // Number 99 is not there: one sentence, and the very pixels of the processor.
+    assert_eq!(sample("gpu:99", "b.png"), (processor, exact));
+    // A driver in software is enough here.
+    assert_ne!(sample("gpu", "c.png").0, "the CPU");
+    assert!(failed(&["sample", "--model", "phantom-brain", "--device", "tpu", "--out", "x.png"], 2).contains("gpu:N"));
+}
+
+#[test]
 fn wrong_words_and_wrong_names_are_told_apart() {
     assert!(failed(&["sample", "--count", "none", "--out", "x.png"], 2).contains("--count"));
     let error = failed(&["sample", "--model", "nobody", "--out", "x.png"], 1);

@@ -13,8 +13,9 @@ use super::drop::{self, Dropped};
 use super::explore::{Explore, Mode};
 use super::lightbox::Gpu;
 use super::palette::{self, Palette};
+use super::render_worker::Drawn;
 use super::session::Session;
-use super::state::{Settings, ThemeChoice};
+use super::state::{SampleOn, Settings, ThemeChoice};
 use super::task::{Outcome, Task};
 use super::training::{Places, Training};
 use super::workspace::Workspace;
@@ -225,6 +226,9 @@ impl App {
             Command::ExportPng => self.ask_export(ctx, Form::Png),
             Command::ExportWindowedPng => self.ask_export(ctx, Form::PngAsSeen),
             Command::ExportDicom => self.ask_export(ctx, Form::Dicom),
+            Command::SampleFaster => self.session.sample_on(SampleOn::Faster),
+            Command::SampleOnCpu => self.session.sample_on(SampleOn::Processor),
+            Command::SampleOnGpu => self.session.sample_on(SampleOn::Graphics),
             Command::Palette => self.palette = if self.palette.is_some() { None } else { Some(Palette::default()) },
             Command::Keys => self.keys_open = !self.keys_open,
             Command::Theme => {
@@ -307,7 +311,13 @@ impl App {
         let (generator, sample, window) = (model.generator.clone(), sample.clone(), self.explore.window);
         self.session.settings.export_folder = path.parent().map(PathBuf::from).filter(|p| p.is_absolute());
         let task = Task::spawn("export", ctx, move |_| {
-            let (image, recipe) = (sample.film.image(), &sample.recipe);
+            let recipe = &sample.recipe;
+            // What is kept must be what its recipe gives again, to the bit.
+            let exact = match sample.drawn {
+                Drawn::Graphics => Some(generator.render(recipe).map_err(|error| error.to_string())?),
+                Drawn::Processor | Drawn::Fallen(_) => None,
+            };
+            let image = exact.as_ref().unwrap_or_else(|| sample.film.image());
             let bytes = match form {
                 Form::Png => export::png(image, recipe, &generator),
                 Form::PngAsSeen => export::png_as_seen(image, window, recipe, &generator),
@@ -415,7 +425,7 @@ impl eframe::App for App {
         }
         let mut actions = std::mem::take(&mut self.actions);
         CentralPanel::no_frame().frame(Frame::new().fill(theme::colors(ui).ground)).show(ui, |ui| {
-            status::show(ui, &self.session, self.training.queue());
+            status::show(ui, &self.session, self.training.queue(), &mut actions);
             rail::show(ui, self.workspace, &mut actions);
             match self.workspace {
                 Workspace::Explore => self.explore.show(ui, &mut self.session, &mut actions),

@@ -88,6 +88,9 @@ pub enum Command {
     ExportFigure,
     ExportTable,
     ExportReport,
+    SampleFaster,
+    SampleOnCpu,
+    SampleOnGpu,
     Palette,
     Keys,
     Theme,
@@ -98,7 +101,7 @@ use Command as C;
 
 impl Command {
     /// All commands, in the order of palette and keys page.
-    pub const ALL: [Self; 53] = [
+    pub const ALL: [Self; 56] = [
         C::NextSeed,
         C::PreviousSeed,
         C::RandomSeed,
@@ -148,6 +151,9 @@ impl Command {
         C::ExportFigure,
         C::ExportTable,
         C::ExportReport,
+        C::SampleFaster,
+        C::SampleOnCpu,
+        C::SampleOnGpu,
         C::Palette,
         C::Keys,
         C::Theme,
@@ -206,6 +212,9 @@ impl Command {
             C::ExportFigure => "Export benchmark figure…",
             C::ExportTable => "Export benchmark table…",
             C::ExportReport => "Export benchmark report…",
+            C::SampleFaster => "Sample on the faster device",
+            C::SampleOnCpu => "Sample on the CPU",
+            C::SampleOnGpu => "Sample on the GPU",
             C::Palette => "Command palette",
             C::Keys => "Keys",
             C::Theme => "Dark or light theme",
@@ -264,6 +273,13 @@ impl Command {
             C::ExportFigure => "Writes the figure on screen as SVG, its text as text and its face inside.",
             C::ExportTable => "Writes all numbers of the sweep on screen as CSV.",
             C::ExportReport => "Writes one page with figure, table, methods and hashes.",
+            C::SampleFaster => {
+                "Measures each model once and samples where it is faster. A graphics device in software is never taken."
+            }
+            C::SampleOnCpu => "Samples on the processor: the same recipe gives the same bits on every machine.",
+            C::SampleOnGpu => {
+                "Samples on the device that draws the window; exports still come from the CPU, bit for bit."
+            }
             C::Palette => "Finds any command, finding or model by a few letters.",
             C::Keys => "Shows what every key and mouse button does.",
             C::Theme => "Dark for reading rooms, light for projectors.",
@@ -320,9 +336,16 @@ impl Command {
             | C::ExportPng
             | C::ExportWindowedPng
             | C::ExportDicom => Group::Files,
-            C::GoToExplore | C::GoToTraining | C::GoToBenchmarks | C::Palette | C::Keys | C::Theme | C::Quit => {
-                Group::Window
-            }
+            C::GoToExplore
+            | C::GoToTraining
+            | C::GoToBenchmarks
+            | C::SampleFaster
+            | C::SampleOnCpu
+            | C::SampleOnGpu
+            | C::Palette
+            | C::Keys
+            | C::Theme
+            | C::Quit => Group::Window,
         }
     }
 
@@ -386,7 +409,7 @@ impl Command {
             C::ExportDicom | C::ExportReport => both(Key::E),
             C::NewRun => ctrl(Key::N),
             C::OpenRuns => both(Key::N),
-            C::TrainOn => Vec::new(),
+            C::TrainOn | C::SampleFaster | C::SampleOnCpu | C::SampleOnGpu => Vec::new(),
             C::PauseOrResume => plain(Key::P),
             C::NewestStage => plain(Key::End),
             C::Compare => plain(Key::C),

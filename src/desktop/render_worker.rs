@@ -1,13 +1,16 @@
 //! Renders recipes off the window's thread: one live sample, newest wins, and contact sheets in batches.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Instant;
 
 use eframe::egui;
 
 use super::lightbox::{Film, Gpu};
 use super::worker::Worker;
-use crate::generator::{Generator, Recipe};
+use crate::generator::sampler::graphics::GraphicsSampler;
+use crate::generator::{Generator, Recipe, RenderError};
+use crate::radiograph::Radiograph;
 
 /// How many contact-sheet images are rendered before the worker looks whether they are still wanted.
 const BATCH: usize = 8;
@@ -16,8 +19,21 @@ const BATCH: usize = 8;
 pub struct RenderJob {
     /// By whom.
     pub generator: Generator,
+    /// On which graphics device; on the processor without one.
+    pub graphics: Option<Arc<GraphicsSampler>>,
     /// What.
     pub recipe: Recipe,
+}
+
+/// What a sample was computed on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Drawn {
+    /// The processor: the same recipe gives the same bits.
+    Processor,
+    /// A graphics device: the same to within rounding.
+    Graphics,
+    /// The processor, because the graphics device failed; why, in words.
+    Fallen(String),
 }
 
 /// A rendered recipe.
@@ -28,6 +44,8 @@ pub struct Sample {
     pub film: Film,
     /// How long rendering took.
     pub millis: f32,
+    /// What computed it.
+    pub drawn: Drawn,
 }
 
 /// A recipe that could not be rendered, and why, in a sentence.
@@ -46,15 +64,30 @@ pub type RenderWorker = Worker<RenderJob, Result<Sample, Refusal>>;
 /// # Errors
 /// When the system has no thread to give.
 pub fn spawn(ctx: &egui::Context, gpu: Option<Gpu>) -> io::Result<RenderWorker> {
-    Worker::spawn("render", repaint(ctx), move |RenderJob { generator, recipe }: RenderJob, desk| {
+    Worker::spawn("render", repaint(ctx), move |RenderJob { generator, graphics, recipe }: RenderJob, desk| {
         let start = Instant::now();
-        let result = generator.render(&recipe);
+        let result = render(&generator, graphics.as_deref(), &recipe);
         let millis = start.elapsed().as_secs_f32() * 1e3;
         desk.answer(match result {
-            Ok(image) => Ok(Sample { recipe, film: Film::new(image, gpu.as_ref()), millis }),
+            Ok((image, drawn)) => Ok(Sample { recipe, film: Film::new(image, gpu.as_ref()), millis, drawn }),
             Err(error) => Err(Refusal { recipe, reason: error.to_string() }),
         });
     })
+}
+
+/// One sample, on the graphics device where there is one that works.
+fn render(
+    generator: &Generator,
+    graphics: Option<&GraphicsSampler>,
+    recipe: &Recipe,
+) -> Result<(Radiograph, Drawn), RenderError> {
+    let on_graphics = graphics.map(|sampler| generator.render_on(sampler, std::slice::from_ref(recipe)));
+    match on_graphics {
+        Some(Ok(mut images)) => Ok((images.remove(0), Drawn::Graphics)),
+        Some(Err(RenderError::Graphics(error))) => Ok((generator.render(recipe)?, Drawn::Fallen(error.to_string()))),
+        Some(Err(error)) => Err(error),
+        None => Ok((generator.render(recipe)?, Drawn::Processor)),
+    }
 }
 
 /// Many recipes to be rendered in the background.

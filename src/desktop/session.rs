@@ -4,6 +4,7 @@
 
 mod cohort;
 mod compare;
+mod device;
 mod model;
 
 use std::io;
@@ -22,7 +23,7 @@ use super::history::History;
 use super::lightbox::Gpu;
 use super::neighbour_worker::{self, NeighbourJob, NeighbourWorker, Verdict};
 use super::notice::Notices;
-use super::render_worker::{self, RenderJob, RenderWorker, Sample};
+use super::render_worker::{self, Drawn, RenderJob, RenderWorker, Sample};
 use super::state::Settings;
 use crate::generator::Recipe;
 
@@ -42,6 +43,7 @@ pub struct Session {
     /// Whether stepping and dice leave the seed alone.
     pub seed_locked: bool,
     models: model::Models,
+    devices: device::Devices,
     cohort: Cohort,
     pending_cohort: Option<PathBuf>,
     sample: Option<Arc<Sample>>,
@@ -66,6 +68,7 @@ impl Session {
             neighbours: neighbour_worker::spawn(ctx, gpu.clone())?,
             sheet: ContactSheet::new(render_worker::spawn_sheet(ctx, gpu.clone())?),
             models: model::Models::new(ctx)?,
+            devices: device::Devices::new(gpu.as_ref()),
             ctx: ctx.clone(),
             gpu,
             settings,
@@ -134,7 +137,7 @@ impl Session {
             (Some(_), Some(sample)) => self.verdict.as_ref().is_some_and(|v| Arc::ptr_eq(&v.sample, sample)),
             _ => true,
         };
-        let busy = self.render.is_busy() || self.neighbours.is_busy() || self.sheet.is_busy();
+        let busy = self.devices.is_busy() || self.render.is_busy() || self.neighbours.is_busy() || self.sheet.is_busy();
         rendered && compared && !busy && !self.models.is_busy() && !self.cohort.is_busy()
     }
 
@@ -199,7 +202,8 @@ impl Session {
     fn render_current(&mut self) {
         if let Some(model) = self.models.open() {
             let recipe = self.history.current().clone();
-            self.render.ask(RenderJob { generator: model.generator.clone(), recipe });
+            let graphics = self.devices.sampler(self.settings.sampling);
+            self.render.ask(RenderJob { generator: model.generator.clone(), graphics, recipe });
         }
     }
 
@@ -214,6 +218,7 @@ impl Session {
         self.advance_models();
         self.advance_cohort();
         self.advance_render();
+        self.advance_devices();
         if let Some(verdict) = self.neighbours.newest() {
             let of_this_cohort = self.cohort.reference().is_some_and(|r| Arc::ptr_eq(r, &verdict.reference));
             if of_this_cohort {
@@ -244,6 +249,9 @@ impl Session {
         match self.render.newest() {
             // A sample of the model that was open before is no longer of interest.
             Some(Ok(sample)) if self.model().is_some_and(|m| m.generator.id() == sample.recipe.generator) => {
+                if let Drawn::Fallen(reason) = &sample.drawn {
+                    self.device_failed(reason);
+                }
                 self.sample = Some(Arc::new(sample));
                 self.difference = None;
                 self.ask_neighbours();

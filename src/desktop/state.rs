@@ -20,6 +20,18 @@ pub enum ThemeChoice {
     Light,
 }
 
+/// Where live samples are computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+pub enum SampleOn {
+    /// Where a measurement says it is faster.
+    #[default]
+    Faster,
+    /// On the processor.
+    Processor,
+    /// On the graphics device that draws the window.
+    Graphics,
+}
+
 /// A model that was open once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recent {
@@ -47,6 +59,8 @@ pub struct Settings {
     pub direction_names: BTreeMap<String, BTreeMap<u16, String>>,
     /// Linear interpolation on the light box.
     pub linear: bool,
+    /// Where live samples are computed.
+    pub sampling: SampleOn,
     /// Contact sheet with a row for each finding.
     pub sheet_rows: bool,
     /// Folders that are runs or hold runs, besides the program's own.
@@ -66,6 +80,7 @@ impl Default for Settings {
             cohorts: BTreeMap::new(),
             direction_names: BTreeMap::new(),
             linear: true,
+            sampling: SampleOn::default(),
             sheet_rows: false,
             run_folders: Vec::new(),
             training_cohorts: Vec::new(),

@@ -7,6 +7,7 @@ use eframe::egui_wgpu::{Callback, CallbackResources, CallbackTrait, RenderState,
 use eframe::wgpu::{self, util::DeviceExt as _};
 
 use super::{ColorMap, Look};
+use crate::compute::graphics::{Graphics, GraphicsError};
 use crate::radiograph::Radiograph;
 
 /// The shader's text; `build.rs` has checked it.
@@ -99,6 +100,14 @@ impl Gpu {
     /// What the graphics device calls itself.
     pub fn adapter(&self) -> &str {
         &self.0.adapter
+    }
+
+    /// The same device, to compute on.
+    ///
+    /// # Errors
+    /// As [`Graphics::new`].
+    pub fn graphics(&self) -> Result<Graphics, GraphicsError> {
+        Graphics::new(self.0.device.clone(), self.0.queue.clone())
     }
 
     /// Copies a film to the device; `None` when it is larger than the device's largest texture.

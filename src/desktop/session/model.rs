@@ -187,6 +187,7 @@ impl Session {
             }
         }
         self.models.open = Some(model);
+        self.devices.forget_model();
         self.sample = None;
         self.difference = None;
         self.verdict = None;
