@@ -5,6 +5,7 @@
 
 pub mod action;
 mod app;
+pub mod artefacts;
 pub mod benchmarks;
 pub mod command;
 mod contact;

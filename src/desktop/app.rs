@@ -6,6 +6,7 @@ use eframe::egui::{self, CentralPanel, Frame, Theme};
 use rand::Rng as _;
 
 use super::action::{Action, Actions};
+use super::artefacts::{Artefacts, Page};
 use super::benchmarks::{Benchmarks, FigureForm};
 use super::command::{self, Command};
 use super::dialogs::{Dialogs, Form, Purpose};
@@ -32,6 +33,7 @@ pub struct App {
     explore: Explore,
     training: Training,
     benchmarks: Benchmarks,
+    artefacts: Artefacts,
     palette: Option<Palette>,
     keys_open: bool,
     dialogs: Dialogs,
@@ -57,6 +59,7 @@ impl App {
         let last = settings.last_model.clone().filter(|path| path.is_file());
         let places = Places::new(options.data.clone());
         let training = Training::new(ctx, gpu.clone(), places, options.trainer.clone())?;
+        let artefacts = Artefacts::new(ctx, gpu.clone())?;
         let mut session = Session::new(ctx, gpu, settings)?;
         if let Some(folder) = &options.cohort {
             session.open_cohort_with_model(folder.clone());
@@ -70,6 +73,7 @@ impl App {
             explore: Explore::default(),
             training,
             benchmarks: Benchmarks::new(ctx, Places::new(options.data.clone()))?,
+            artefacts,
             palette: None,
             keys_open: false,
             dialogs: Dialogs::new(options.system_dialogs),
@@ -109,6 +113,16 @@ impl App {
         &self.benchmarks
     }
 
+    /// What classifiers rest on.
+    pub fn artefacts(&self) -> &Artefacts {
+        &self.artefacts
+    }
+
+    /// As [`App::artefacts`], to be changed as the hand would change it.
+    pub fn artefacts_mut(&mut self) -> &mut Artefacts {
+        &mut self.artefacts
+    }
+
     /// Does something as if it had been asked for by hand.
     pub fn act(&mut self, ctx: &egui::Context, action: Action) {
         self.apply(ctx, action);
@@ -119,6 +133,7 @@ impl App {
         self.session.is_settled()
             && self.training.is_settled()
             && self.benchmarks.is_settled()
+            && self.artefacts.is_settled()
             && self.reading.is_none()
             && self.writing.is_none()
     }
@@ -149,7 +164,19 @@ impl App {
             self.workspace = workspace;
         }
         match command {
-            Command::GoToExplore | Command::GoToTraining | Command::GoToBenchmarks => {}
+            Command::GoToExplore | Command::GoToTraining | Command::GoToBenchmarks | Command::GoToArtefacts => {}
+            Command::NextFilm if self.artefacts.page() == Page::Switch => self.step_seed(|seed| seed.wrapping_add(1)),
+            Command::PreviousFilm if self.artefacts.page() == Page::Switch => {
+                self.step_seed(|seed| seed.wrapping_sub(1));
+            }
+            Command::NextFilm => self.artefacts.step(1),
+            Command::PreviousFilm => self.artefacts.step(-1),
+            Command::NextFinding => self.artefacts.step_finding(1),
+            Command::PreviousFinding => self.artefacts.step_finding(-1),
+            Command::TrueOutline => self.artefacts.toggle_outline(),
+            Command::OpenClassifier => self.ask(ctx, Purpose::OpenClassifier),
+            Command::OpenSweepClassifiers => self.ask(ctx, Purpose::OpenSweepClassifiers),
+            Command::OpenFilms => self.ask(ctx, Purpose::OpenFilms),
             Command::NewRun => self.training.compose(&self.session.settings),
             Command::OpenRuns => self.ask(ctx, Purpose::OpenRuns),
             Command::TrainOn => {
@@ -294,6 +321,9 @@ impl App {
         match purpose {
             Purpose::OpenModel => self.session.open_model(path),
             Purpose::OpenCohort => self.session.open_cohort(path),
+            Purpose::OpenClassifier => self.open_classifier(ctx, &path),
+            Purpose::OpenSweepClassifiers => self.artefacts.open_sweep(ctx, path, &mut self.session.notices),
+            Purpose::OpenFilms => self.artefacts.open_films(path),
             Purpose::Save { form, .. } => self.export(ctx, *form, path),
             Purpose::OpenRuns | Purpose::TrainOn | Purpose::SaveCurves { .. } => {
                 self.training.chosen(ctx, purpose, path, &mut self.session.settings);
@@ -302,6 +332,12 @@ impl App {
                 self.session.settings.export_folder = path.parent().map(PathBuf::from).filter(|p| p.is_absolute());
                 self.benchmarks.export(ctx, *form, path, &mut self.session.notices);
             }
+        }
+    }
+
+    fn open_classifier(&mut self, ctx: &egui::Context, path: &Path) {
+        if let Err(reason) = self.artefacts.open_file(ctx, path) {
+            self.session.notices.fail(reason);
         }
     }
 
@@ -335,7 +371,9 @@ impl App {
 
     fn drop(&mut self, ctx: &egui::Context, path: &Path) {
         match Dropped::of(path) {
+            Dropped::Model(path) if self.workspace == Workspace::Artefacts => self.open_classifier(ctx, &path),
             Dropped::Model(path) => self.session.open_model(path),
+            Dropped::Cohort(folder) if self.workspace == Workspace::Artefacts => self.artefacts.open_films(folder),
             Dropped::Cohort(folder) => match self.training.form().filter(|_| self.workspace == Workspace::Training) {
                 Some(form) => form.set_cohort(&folder),
                 None => self.session.open_cohort(folder),
@@ -414,6 +452,8 @@ impl eframe::App for App {
             self.session.open_model(model);
         }
         self.benchmarks.advance(ctx, &mut self.session.notices);
+        let here = self.workspace == Workspace::Artefacts;
+        self.artefacts.advance(ctx, &mut self.session, here);
         self.take_in_files();
     }
 
@@ -431,6 +471,7 @@ impl eframe::App for App {
                 Workspace::Explore => self.explore.show(ui, &mut self.session, &mut actions),
                 Workspace::Training => self.training.show(ui, &self.session, &mut actions),
                 Workspace::Benchmarks => self.benchmarks.show(ui, &mut actions),
+                Workspace::Artefacts => self.artefacts.show(ui, &self.session, &mut actions),
             }
         });
         if let Some(palette) = &mut self.palette {

@@ -13,6 +13,8 @@ pub enum Group {
     View,
     /// Runs.
     Runs,
+    /// Films and what classifiers see in them.
+    Artefacts,
     /// Files and the clipboard.
     Files,
     /// The window itself.
@@ -21,7 +23,7 @@ pub enum Group {
 
 impl Group {
     /// All groups in the order of the keys page.
-    pub const ALL: [Self; 5] = [Self::Sample, Self::View, Self::Runs, Self::Files, Self::Window];
+    pub const ALL: [Self; 6] = [Self::Sample, Self::View, Self::Runs, Self::Artefacts, Self::Files, Self::Window];
 
     /// Its heading.
     pub fn text(self) -> &'static str {
@@ -29,6 +31,7 @@ impl Group {
             Self::Sample => "Sample",
             Self::View => "View",
             Self::Runs => "Training",
+            Self::Artefacts => "Artefacts",
             Self::Files => "Files and clipboard",
             Self::Window => "Window",
         }
@@ -81,9 +84,18 @@ pub enum Command {
     ExportCurves,
     Compare,
     Teach,
+    NextFilm,
+    PreviousFilm,
+    NextFinding,
+    PreviousFinding,
+    TrueOutline,
+    OpenClassifier,
+    OpenSweepClassifiers,
+    OpenFilms,
     GoToExplore,
     GoToTraining,
     GoToBenchmarks,
+    GoToArtefacts,
     CopyTable,
     ExportFigure,
     ExportTable,
@@ -101,7 +113,7 @@ use Command as C;
 
 impl Command {
     /// All commands, in the order of palette and keys page.
-    pub const ALL: [Self; 56] = [
+    pub const ALL: [Self; 65] = [
         C::NextSeed,
         C::PreviousSeed,
         C::RandomSeed,
@@ -144,9 +156,18 @@ impl Command {
         C::ExportCurves,
         C::Compare,
         C::Teach,
+        C::NextFilm,
+        C::PreviousFilm,
+        C::NextFinding,
+        C::PreviousFinding,
+        C::TrueOutline,
+        C::OpenClassifier,
+        C::OpenSweepClassifiers,
+        C::OpenFilms,
         C::GoToExplore,
         C::GoToTraining,
         C::GoToBenchmarks,
+        C::GoToArtefacts,
         C::CopyTable,
         C::ExportFigure,
         C::ExportTable,
@@ -205,9 +226,18 @@ impl Command {
             C::ExportCurves => "Export curves…",
             C::Compare => "Compare stages with real films",
             C::Teach => "Teacher's mode",
+            C::NextFilm => "Next film",
+            C::PreviousFilm => "Film before",
+            C::NextFinding => "Next finding",
+            C::PreviousFinding => "Finding before",
+            C::TrueOutline => "Show or hide the true outline",
+            C::OpenClassifier => "Open classifier…",
+            C::OpenSweepClassifiers => "Open classifiers of a sweep…",
+            C::OpenFilms => "Look at films of a pack…",
             C::GoToExplore => "Go to Explore",
             C::GoToTraining => "Go to Training",
             C::GoToBenchmarks => "Go to Benchmarks",
+            C::GoToArtefacts => "Go to Artefacts",
             C::CopyTable => "Copy benchmark table",
             C::ExportFigure => "Export benchmark figure…",
             C::ExportTable => "Export benchmark table…",
@@ -266,9 +296,18 @@ impl Command {
             C::Compare => "Shows the real films nearest to the picked sample at every stage.",
             C::Teach => "Takes training apart: one step of the critic, one of the generator, every term in words.",
             C::ExportCurves => "Saves the curves as SVG or PNG, or their numbers as CSV.",
+            C::NextFilm => "Steps to the next film that is listed, or to the next seed where a finding is switched.",
+            C::PreviousFilm => "Steps to the film before, or to the seed before where a finding is switched.",
+            C::NextFinding => "Looks for the next finding.",
+            C::PreviousFinding => "Looks for the finding before.",
+            C::TrueOutline => "Phantoms know where their findings lie.",
+            C::OpenClassifier => "Opens an encoder file; its card says whether it belongs with films or with samples.",
+            C::OpenSweepClassifiers => "Opens the classifiers that a sweep has left in its folder.",
+            C::OpenFilms => "Asks the classifiers about the films of another pack.",
             C::GoToExplore => "Samples a generator and shows what is near.",
             C::GoToTraining => "Trains generators and watches them.",
             C::GoToBenchmarks => "Shows what samples are worth beside real films.",
+            C::GoToArtefacts => "Shows what in a film classifiers rest on.",
             C::CopyTable => "Copies all numbers of the sweep on screen, as CSV.",
             C::ExportFigure => "Writes the figure on screen as SVG, its text as text and its face inside.",
             C::ExportTable => "Writes all numbers of the sweep on screen as CSV.",
@@ -324,6 +363,14 @@ impl Command {
             | C::ExportCurves
             | C::Compare
             | C::Teach => Group::Runs,
+            C::NextFilm
+            | C::PreviousFilm
+            | C::NextFinding
+            | C::PreviousFinding
+            | C::TrueOutline
+            | C::OpenClassifier
+            | C::OpenSweepClassifiers
+            | C::OpenFilms => Group::Artefacts,
             C::OpenModel
             | C::OpenCohort
             | C::CopyTable
@@ -342,6 +389,7 @@ impl Command {
             | C::SampleFaster
             | C::SampleOnCpu
             | C::SampleOnGpu
+            | C::GoToArtefacts
             | C::Palette
             | C::Keys
             | C::Theme
@@ -356,6 +404,7 @@ impl Command {
             (C::CopyTable | C::ExportFigure | C::ExportTable | C::ExportReport, _) => Some(Workspace::Benchmarks),
             (_, Group::Sample | Group::View | Group::Files) => Some(Workspace::Explore),
             (_, Group::Runs) => Some(Workspace::Training),
+            (_, Group::Artefacts) => Some(Workspace::Artefacts),
         }
     }
 
@@ -365,6 +414,7 @@ impl Command {
             C::GoToExplore => Some(Workspace::Explore),
             C::GoToTraining => Some(Workspace::Training),
             C::GoToBenchmarks => Some(Workspace::Benchmarks),
+            C::GoToArtefacts => Some(Workspace::Artefacts),
             _ => None,
         }
     }
@@ -375,9 +425,15 @@ impl Command {
         let ctrl = |key| vec![KeyboardShortcut::new(Modifiers::COMMAND, key)];
         let both = |key| vec![KeyboardShortcut::new(Modifiers::COMMAND | Modifiers::SHIFT, key)];
         match self {
-            // One key means the one in Explore and the other in Training.
-            C::NextSeed | C::LaterStage => plain(Key::ArrowRight),
-            C::PreviousSeed | C::EarlierStage => plain(Key::ArrowLeft),
+            // One key means the one in Explore, the other in Training, the third in Artefacts.
+            C::NextSeed | C::LaterStage | C::NextFilm => plain(Key::ArrowRight),
+            C::PreviousSeed | C::EarlierStage | C::PreviousFilm => plain(Key::ArrowLeft),
+            C::NextFinding => plain(Key::ArrowDown),
+            C::PreviousFinding => plain(Key::ArrowUp),
+            C::TrueOutline => plain(Key::O),
+            C::OpenClassifier => ctrl(Key::K),
+            C::OpenSweepClassifiers => both(Key::K),
+            C::OpenFilms => ctrl(Key::F),
             C::RandomSeed => plain(Key::R),
             C::LockSeed => plain(Key::L),
             C::Undo => ctrl(Key::Z),
@@ -417,6 +473,7 @@ impl Command {
             C::GoToExplore => ctrl(Key::Num1),
             C::GoToTraining => ctrl(Key::Num2),
             C::GoToBenchmarks => ctrl(Key::Num3),
+            C::GoToArtefacts => ctrl(Key::Num4),
             C::Palette => ctrl(Key::P),
             C::Keys => plain(Key::F1),
             C::Theme => ctrl(Key::T),

@@ -26,6 +26,12 @@ pub enum Purpose {
         /// A name to begin with.
         name: String,
     },
+    /// An encoder file.
+    OpenClassifier,
+    /// The folder of a sweep, for its classifiers.
+    OpenSweepClassifiers,
+    /// The pack whose films classifiers are asked about.
+    OpenFilms,
     /// The folder of a run, or one that holds runs.
     OpenRuns,
     /// The pack to train on.
@@ -70,6 +76,9 @@ impl Purpose {
         match self {
             Self::OpenModel => "Open model",
             Self::OpenCohort => "Open cohort",
+            Self::OpenClassifier => "Open classifier",
+            Self::OpenSweepClassifiers => "Open classifiers of a sweep",
+            Self::OpenFilms => "Look at films of",
             Self::OpenRuns => "Open runs",
             Self::TrainOn => "Train on",
             Self::SaveCurves { .. } => "Export curves",
@@ -80,8 +89,9 @@ impl Purpose {
 
     fn hint(&self) -> &'static str {
         match self {
-            Self::OpenModel => "Path of a .safetensors file",
-            Self::OpenCohort | Self::TrainOn => "Path of a pack's folder",
+            Self::OpenModel | Self::OpenClassifier => "Path of a .safetensors file",
+            Self::OpenSweepClassifiers => "Path of a sweep's folder",
+            Self::OpenCohort | Self::TrainOn | Self::OpenFilms => "Path of a pack's folder",
             Self::OpenRuns => "Path of a run's folder, or of one that holds runs",
             Self::SaveCurves { .. } => "Path of the file to write, ending in .svg, .png or .csv",
             Self::Save { .. } | Self::SaveFigure { .. } => "Path of the file to write",
@@ -96,7 +106,10 @@ impl Purpose {
         }
         match self {
             Self::OpenModel => dialog.add_filter("Model", &["safetensors"]).pick_file(),
-            Self::OpenCohort | Self::OpenRuns | Self::TrainOn => dialog.pick_folder(),
+            Self::OpenClassifier => dialog.add_filter("Encoder", &["safetensors"]).pick_file(),
+            Self::OpenCohort | Self::OpenRuns | Self::TrainOn | Self::OpenSweepClassifiers | Self::OpenFilms => {
+                dialog.pick_folder()
+            }
             Self::SaveCurves { name } => {
                 dialog.add_filter("Curves", &["svg", "png", "csv"]).set_file_name(name).save_file()
             }

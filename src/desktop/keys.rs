@@ -34,6 +34,7 @@ pub fn show(ctx: &egui::Context) -> bool {
                     ui.columns(2, |columns| {
                         let (left, right) = columns.split_at_mut(1);
                         group(&mut left[0], Group::Sample);
+                        group(&mut left[0], Group::Artefacts);
                         group(&mut left[0], Group::Files);
                         group(&mut right[0], Group::View);
                         group(&mut right[0], Group::Runs);

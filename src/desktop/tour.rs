@@ -15,6 +15,7 @@ use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable as _;
 
 use super::action::Action;
+use super::artefacts::{Artefacts, Page};
 use super::command::Command;
 use super::session::Cohort;
 use super::state::Settings;
@@ -122,6 +123,7 @@ impl Tour {
         }
         written.extend(self.training()?);
         written.extend(self.benchmarks()?);
+        written.extend(self.artefacts()?);
         Ok(written)
     }
 
@@ -230,6 +232,37 @@ impl Tour {
         Ok(guide.written)
     }
 
+    /// What the classifiers that ship rest on: in a phantom with its true outline, and in a sample.
+    fn artefacts(&self) -> Result<Vec<PathBuf>, TourError> {
+        let settings = Some(Settings::default());
+        let mut guide = self.guide(Options { settings, system_dialogs: false, ..Options::default() });
+        guide.act(Action::Run(Command::GoToArtefacts))?;
+        guide.settle(PATIENCE)?;
+        if guide.app()?.artefacts().films().is_none() {
+            guide.picture("18-no-classifiers")?;
+            return Ok(guide.written);
+        }
+        for finding in ["Pleural Effusion", "Cardiomegaly"] {
+            let artefacts = guide.artefacts()?;
+            artefacts.look_for(Some(finding.to_owned()));
+            artefacts.only_with(Some(finding.to_owned()));
+            guide.settle(PATIENCE)?;
+        }
+        guide.picture("18-artefacts")?;
+        guide.artefacts()?.turn_to(Page::Switch);
+        let phantom = library::shipped().into_iter().find(|entry| entry.card.name == "phantom-chest");
+        if let Some(model) = phantom {
+            guide.act(Action::OpenModel(model.path))?;
+        }
+        guide.settle(PATIENCE)?;
+        guide.picture("19-switched-finding")?;
+        guide.artefacts()?.turn_to(Page::Film);
+        guide.act(Action::Run(Command::Theme))?;
+        guide.settle(PATIENCE)?;
+        guide.picture("20-artefacts-light")?;
+        Ok(guide.written)
+    }
+
     fn training_in(&self, data: &Path) -> Result<Vec<PathBuf>, TourError> {
         let settings = Some(Settings::default());
         let data = Some(data.to_path_buf());
@@ -297,6 +330,14 @@ impl Guide<'_> {
         let scene = self.scene.clone();
         match &mut self.harness.state_mut().0 {
             Ok(app) => Ok(app.training_mut()),
+            Err(error) => Err(TourError::Stopped { scene, reason: error.to_string() }),
+        }
+    }
+
+    fn artefacts(&mut self) -> Result<&mut Artefacts, TourError> {
+        let scene = self.scene.clone();
+        match &mut self.harness.state_mut().0 {
+            Ok(app) => Ok(app.artefacts_mut()),
             Err(error) => Err(TourError::Stopped { scene, reason: error.to_string() }),
         }
     }

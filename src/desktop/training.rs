@@ -219,7 +219,7 @@ impl Training {
                 }
             }
             Purpose::SaveCurves { .. } => self.export(ctx, path),
-            Purpose::OpenModel | Purpose::OpenCohort | Purpose::Save { .. } | Purpose::SaveFigure { .. } => {}
+            _ => {}
         }
     }
 

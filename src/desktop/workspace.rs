@@ -13,11 +13,13 @@ pub enum Workspace {
     Training,
     /// What samples are worth beside real films.
     Benchmarks,
+    /// What in a film classifiers rest on.
+    Artefacts,
 }
 
 impl Workspace {
     /// All workspaces, in the order of the rail.
-    pub const ALL: [Self; 3] = [Self::Explore, Self::Training, Self::Benchmarks];
+    pub const ALL: [Self; 4] = [Self::Explore, Self::Training, Self::Benchmarks, Self::Artefacts];
 
     /// Its name.
     pub fn text(self) -> &'static str {
@@ -25,6 +27,7 @@ impl Workspace {
             Self::Explore => "Explore",
             Self::Training => "Training",
             Self::Benchmarks => "Benchmarks",
+            Self::Artefacts => "Artefacts",
         }
     }
 
@@ -34,6 +37,7 @@ impl Workspace {
             Self::Explore => "Sample a generator and see what is near",
             Self::Training => "Train a generator and watch it learn",
             Self::Benchmarks => "See what samples are worth beside real films",
+            Self::Artefacts => "See what in a film a classifier rests on",
         }
     }
 
@@ -43,6 +47,7 @@ impl Workspace {
             Self::Explore => Icon::LightBox,
             Self::Training => Icon::Curve,
             Self::Benchmarks => Icon::Points,
+            Self::Artefacts => Icon::Squares,
         }
     }
 
@@ -52,6 +57,7 @@ impl Workspace {
             Self::Explore => Command::GoToExplore,
             Self::Training => Command::GoToTraining,
             Self::Benchmarks => Command::GoToBenchmarks,
+            Self::Artefacts => Command::GoToArtefacts,
         }
     }
 }

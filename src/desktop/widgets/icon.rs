@@ -39,6 +39,8 @@ pub enum Icon {
     Curve,
     /// Two curves with their points: benchmarks.
     Points,
+    /// A film in squares, some of them lit: what a classifier rests on.
+    Squares,
 }
 
 impl Icon {
@@ -155,6 +157,13 @@ impl Icon {
                 for points in [[(-0.5, 0.0), (0.15, -0.4), (0.8, -0.7)], [(-0.5, 0.55), (0.15, 0.3), (0.8, -0.1)]] {
                     line(&points);
                     points.iter().for_each(|&(x, y)| dot(x, y, 0.15));
+                }
+            }
+            Self::Squares => {
+                line(&[(-0.9, -0.9), (0.9, -0.9), (0.9, 0.9), (-0.9, 0.9), (-0.9, -0.9)]);
+                for (x, y) in [(-0.3, -0.3), (0.3, -0.3), (0.3, 0.3)] {
+                    let square = Rect::from_center_size(at(x, y), Vec2::splat(0.5 * half));
+                    painter.rect_filled(square, 0.0, color);
                 }
             }
             Self::Search => {
