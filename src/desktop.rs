@@ -19,6 +19,7 @@ mod neighbour_worker;
 mod notice;
 mod palette;
 mod phantoms;
+pub mod probe;
 mod rail;
 pub mod reference;
 mod render_worker;

@@ -216,6 +216,32 @@ pub fn pixel_rms(pack: &Pack, item: u32, image: &Radiograph) -> f32 {
     (squares / film.pixels().len().max(1) as f64).sqrt() as f32
 }
 
+/// Keeps features that were computed elsewhere beside a pack, as [`Index::open_or_build`] would have: of the train fold
+/// `[n, dim]` in the order of the films, and of every held-out film the distance to the nearest of these.
+///
+/// # Errors
+/// A sentence, when the numbers do not fit pack and encoder, or the file cannot be written.
+pub fn keep_features(
+    pack: &Pack,
+    encoder: &Encoder,
+    train: &[f32],
+    mut held_out: Vec<f32>,
+) -> Result<(), std::io::Error> {
+    let films = pack.fold_indices(Fold::Train).len();
+    if train.len() != films * encoder.dim() || held_out.len() != pack.len() - films {
+        let text = format!("features of another count than the films of {}", pack.header().name);
+        return Err(std::io::Error::other(text));
+    }
+    held_out.sort_by(f32::total_cmp);
+    let shape =
+        cache::Shape { key: cache_key(pack, encoder), dim: encoder.dim(), train: films, held_out: held_out.len() };
+    let path = cache_path(pack, encoder);
+    match cache::save(&path, &shape, search::normalised(train, encoder.dim()), held_out) {
+        Rows::Mapped(..) => Ok(()),
+        Rows::Owned(..) => Err(std::io::Error::other(format!("{} could not be written", path.display()))),
+    }
+}
+
 /// Where the features of a pack for an encoder are kept.
 fn cache_path(pack: &Pack, encoder: &Encoder) -> PathBuf {
     pack.folder().join(format!("features-{}.f32", encoder.id()))

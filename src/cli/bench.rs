@@ -11,6 +11,7 @@ mod networks;
 mod search;
 mod training;
 mod weights;
+mod window;
 
 use std::path::PathBuf;
 
@@ -49,6 +50,12 @@ pub struct BenchArgs {
     /// Answer in JSON.
     #[arg(long)]
     json: bool,
+    /// What the window's measurement has a process of its own do.
+    #[arg(long, value_enum, hide = true)]
+    part: Option<window::Part>,
+    /// Movements of that process.
+    #[arg(long, hide = true, default_value_t = 100)]
+    moves: usize,
 }
 
 /// What can be measured.
@@ -72,10 +79,15 @@ enum Work {
     Import,
     /// A large pack opened, and a first sample from a fresh process.
     Start,
+    /// The real window offscreen: from a slider to pixels, first sample, memory.
+    Window,
 }
 
 /// Measures what was asked for and prints it.
 pub fn run(args: &BenchArgs) -> anyhow::Result<()> {
+    if let (Some(part), [model]) = (args.part, args.models.as_slice()) {
+        return window::part(part, std::path::Path::new(model), args.cohort.as_deref(), args.moves);
+    }
     if !args.models.is_empty() || args.cohort.is_some() {
         return drag::run(args);
     }
@@ -104,6 +116,7 @@ pub fn run(args: &BenchArgs) -> anyhow::Result<()> {
             Work::Training => training::training(meter, &args.sides, weights, &mut tell)?,
             Work::Import => data::import(meter, weights, &mut tell)?,
             Work::Start => data::start(meter, &mut tell)?,
+            Work::Window => window::window(meter, &mut tell)?,
         }
     }
     if let Some(out) = &args.out {

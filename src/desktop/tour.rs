@@ -79,7 +79,24 @@ pub fn tour(out: &Path) -> Result<Vec<PathBuf>, TourError> {
 }
 
 /// The window in the harness; it may have failed to start.
-struct Stage(Result<App, std::io::Error>);
+pub(super) struct Stage(Result<App, std::io::Error>);
+
+impl Stage {
+    /// The window, or why the system would not have it.
+    pub(super) fn open(cc: &eframe::CreationContext<'_>, options: &Options) -> Self {
+        Self(App::new(cc, options))
+    }
+
+    /// The window, where it started.
+    pub(super) fn app(&self) -> Option<&App> {
+        self.0.as_ref().ok()
+    }
+
+    /// Why it did not start; what is told once is not told again.
+    pub(super) fn take_error(&mut self) -> Option<std::io::Error> {
+        self.0.as_mut().err().map(|error| std::mem::replace(error, std::io::ErrorKind::Other.into()))
+    }
+}
 
 impl eframe::App for Stage {
     fn logic(&mut self, ctx: &egui::Context, frame: &mut eframe::Frame) {
@@ -133,7 +150,7 @@ impl Tour {
             .with_pixels_per_point(self.scale)
             .with_render_cursor(false)
             .wgpu()
-            .build_eframe(move |cc| Stage(App::new(cc, &options)));
+            .build_eframe(move |cc| Stage::open(cc, &options));
         Guide { tour: self, harness, scene: "opening".to_owned(), written: Vec::new() }
     }
 

@@ -21,10 +21,11 @@ const PICTURE: usize = 256;
 const STORED: usize = 64;
 
 /// A folder that is removed at the end, in the system's place for such.
-struct Scratch(std::path::PathBuf);
+pub struct Scratch(pub std::path::PathBuf);
 
 impl Scratch {
-    fn new(name: &str) -> anyhow::Result<Self> {
+    /// Makes it.
+    pub fn new(name: &str) -> anyhow::Result<Self> {
         let folder = std::env::temp_dir().join(format!("negatoscope-bench-{}-{name}", std::process::id()));
         std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
         Ok(Self(folder))
@@ -119,7 +120,7 @@ pub fn start(meter: Meter, tell: &mut impl FnMut(Row)) -> anyhow::Result<()> {
 }
 
 /// A pack of that many films of the smallest side, three to a patient.
-fn write_pack(out: &Path, films: usize) -> anyhow::Result<()> {
+pub fn write_pack(out: &Path, films: usize) -> anyhow::Result<()> {
     let manifest = Manifest {
         name: "bench".to_owned(),
         vocabulary: Vocabulary::new("bench", ["A", "B"]),

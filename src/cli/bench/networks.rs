@@ -104,7 +104,7 @@ pub fn models(meter: Meter, tell: &mut impl FnMut(Row)) -> anyhow::Result<()> {
 }
 
 /// An encoder of this shape with random weights.
-fn random_encoder(name: &str, config: &DenseNetConfig, input: Input) -> (Encoder, encoder::Tensors) {
+pub fn random_encoder(name: &str, config: &DenseNetConfig, input: Input) -> (Encoder, encoder::Tensors) {
     let draw = |parameter: encoder::Parameter| {
         let count = parameter.count();
         let fan_in = (count / parameter.shape[0]).max(1) as f32;
