@@ -113,6 +113,10 @@ impl Index {
         let (keys, slots) = dense(&patients);
         let (cohort, encoder_id) = (header.identity.clone(), encoder.id().to_owned());
         let coarse = search::first_look(rows.train(), encoder.dim());
+        if coarse.is_some() {
+            // From now on most searches look at a few rows only.
+            rows.forget();
+        }
         Ok(Self { rows, coarse, dim: encoder.dim(), films, keys, slots, cohort, encoder: encoder_id })
     }
 

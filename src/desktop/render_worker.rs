@@ -12,8 +12,10 @@ use crate::generator::sampler::graphics::GraphicsSampler;
 use crate::generator::{Generator, Recipe, RenderError};
 use crate::radiograph::Radiograph;
 
-/// How many contact-sheet images are rendered before the worker looks whether they are still wanted.
-const BATCH: usize = 8;
+/// How many contact-sheet images are rendered before the worker looks whether they are still wanted. One: a batch of
+/// eight would gain a twentieth of the time, hold up the live sample for as long as it takes, and need eight times the
+/// memory.
+const BATCH: usize = 1;
 
 /// A recipe to be rendered.
 pub struct RenderJob {

@@ -77,6 +77,16 @@ impl Rows {
         }
     }
 
+    /// Gives the memory back that reading all rows has taken; what is needed is read from the file again.
+    pub fn forget(&self) {
+        #[cfg(unix)]
+        if let Self::Mapped(map, _) = self {
+            // SAFETY: the map is of a file and shared, so that pages which are given back come again with the file's
+            // bytes; nothing was written to them. What the system answers does not matter: it is advice.
+            let _ = unsafe { map.unchecked_advise(memmap2::UncheckedAdvice::DontNeed) };
+        }
+    }
+
     /// The held-out distances, ascending.
     pub fn held_out(&self) -> &[f32] {
         match self {
@@ -137,6 +147,8 @@ mod tests {
         assert!(open(&path, &shape()).is_none());
         let saved = save(&path, &shape(), rows(), vec![0.1, 0.2, 0.2]);
         assert!(matches!(saved, Rows::Mapped(..)));
+        assert_eq!((saved.train(), saved.held_out()), (&rows()[..], &[0.1, 0.2, 0.2][..]));
+        saved.forget();
         assert_eq!((saved.train(), saved.held_out()), (&rows()[..], &[0.1, 0.2, 0.2][..]));
         assert!(open(&path, &shape()).is_some());
         assert!(open(&path, &Shape { key: "b".repeat(64), ..shape() }).is_none());

@@ -62,6 +62,7 @@ impl fmt::Display for Row {
         write!(f, "{:<9}", self.work)?;
         for (name, value) in &self.figures {
             match value.as_f64().filter(|_| !value.is_u64()) {
+                Some(number) if number != 0.0 && number.abs() < 0.005 => write!(f, "  {name} {number:.1e}")?,
                 Some(number) => write!(f, "  {name} {number:.2}")?,
                 None => write!(f, "  {name} {}", value.as_str().map_or_else(|| value.to_string(), str::to_owned))?,
             }

@@ -3,6 +3,7 @@
 //! Each figure is taken in a process of its own, which opens the real window offscreen, so that nothing of what was
 //! measured before is in it.
 
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -59,9 +60,8 @@ pub fn window(meter: Meter, tell: &mut impl FnMut(Row)) -> anyhow::Result<()> {
         let row = Row::new("first sample").with("network", name.as_str()).with("resolution", *side);
         let mut times = Vec::new();
         for _ in 0..5 {
-            let begun = Instant::now();
-            child(Part::First, path, None, 0)?;
-            times.push(begun.elapsed().as_secs_f64() * 1e3);
+            let (_, time) = child(Part::First, path, None, 0)?;
+            times.push(time.as_secs_f64() * 1e3);
         }
         tell(row.measured(times, None));
     }
@@ -121,22 +121,29 @@ fn large(scratch: &Scratch, films: usize) -> anyhow::Result<Large> {
 
 /// A row with the figures of a drag.
 fn dragged(row: Row, model: &Path, pack: Option<&Path>, moves: usize) -> anyhow::Result<Row> {
-    let figures = child(Part::Drag, model, pack, moves)?;
+    let (figures, _) = child(Part::Drag, model, pack, moves)?;
     let figures = figures.as_object().context("figures by name")?;
     Ok(figures.iter().fold(row, |row, (name, value)| row.with(name, value.clone())))
 }
 
-/// Runs a part in a process of its own and reads its line.
-fn child(part: Part, model: &Path, pack: Option<&Path>, moves: usize) -> anyhow::Result<Value> {
+/// Runs a part in a process of its own and reads its line; tells how long after its start the line came.
+fn child(part: Part, model: &Path, pack: Option<&Path>, moves: usize) -> anyhow::Result<(Value, Duration)> {
+    let begun = Instant::now();
     let mut command = Command::new(std::env::current_exe()?);
     let part = if part == Part::First { "first" } else { "drag" };
     command.args(["bench", "--part", part, "--moves", &moves.to_string(), "--model"]).arg(model);
     if let Some(pack) = pack {
         command.arg("--cohort").arg(pack);
     }
-    let output = command.stderr(Stdio::inherit()).output()?;
-    anyhow::ensure!(output.status.success(), "the window of {} could not be measured", model.display());
-    Ok(serde_json::from_slice(&output.stdout)?)
+    let mut child = command.stdout(Stdio::piped()).spawn()?;
+    let mut line = String::new();
+    if let Some(output) = child.stdout.take() {
+        BufReader::new(output).read_line(&mut line)?;
+    }
+    let time = begun.elapsed();
+    let status = child.wait()?;
+    anyhow::ensure!(status.success(), "the window of {} could not be measured ({status})", model.display());
+    Ok((serde_json::from_str(&line)?, time))
 }
 
 /// What the process of its own does: opens the window, measures, prints one line.
@@ -152,9 +159,12 @@ pub fn part(part: Part, model: &Path, pack: Option<&Path>, moves: usize) -> anyh
     probe.first_sample()?;
     if part == Part::First {
         println!("{}", json!({}));
-        return Ok(());
+        // A process that ends while its workers draw takes the driver from under them.
+        return Ok(probe.settle()?);
     }
     probe.settle()?;
+    // Before the drag: reading every frame back, which a screen does not ask for, leaves memory behind.
+    let memory = ["VmRSS:", "RssAnon:", "RssFile:"].map(status);
     anyhow::ensure!(pack.is_none() || probe.films() > 0, "the pack did not open beside the model");
     let cpu = cpu_seconds();
     let mut movements = probe.drag(moves)?;
@@ -170,9 +180,10 @@ pub fn part(part: Part, model: &Path, pack: Option<&Path>, moves: usize) -> anyh
             "drawing_median_ms": drawing.0, "drawing_p95_ms": drawing.1,
             "own_median_ms": own.0, "own_p95_ms": own.1,
             "cpu_ms": spent,
-            "resident_mb": status("VmRSS:"), "anonymous_mb": status("RssAnon:"), "mapped_mb": status("RssFile:"),
+            "resident_mb": memory[0], "anonymous_mb": memory[1], "mapped_mb": memory[2],
         })
     );
+    probe.settle()?;
     Ok(())
 }
 
