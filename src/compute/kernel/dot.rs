@@ -7,6 +7,7 @@
 pub const LANES: usize = 16;
 
 /// Rows taken together, to hide the latency of the multiply-adds.
+#[cfg(target_arch = "x86_64")]
 const ROWS: usize = 4;
 
 /// Which twin computes.

@@ -7,6 +7,7 @@
 use std::sync::OnceLock;
 
 use super::Instructions;
+#[cfg(target_arch = "x86_64")]
 use super::instructions::Set;
 
 /// Rows of the result kept in registers: 12 × 2 sums, 2 right-hand vectors and 1 factor fill 27 of 32.
