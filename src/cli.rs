@@ -91,13 +91,25 @@ pub fn main() -> ExitCode {
     let filter = tracing_subscriber::EnvFilter::try_from_env("NEGATOSCOPE_LOG");
     let filter = filter.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("error,negatoscope=warn,wgpu_hal=off"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
-    match run(Cli::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
+    let code = match run(Cli::parse()) {
+        Ok(()) => 0,
         Err(error) => {
             eprintln!("negatoscope: {}", sentence(&error));
-            ExitCode::FAILURE
+            1
         }
-    }
+    };
+    leave(code)
+}
+
+/// Ends the process without the exit handlers of C libraries. A worker that outlives the window may be the last to let go of
+/// a graphics driver; the driver is unloaded then, and a handler it had left behind would be called where it was.
+fn leave(code: u8) -> ExitCode {
+    // What cannot be printed any more is not worth a word.
+    let _ = std::io::Write::flush(&mut std::io::stdout());
+    #[cfg(unix)]
+    signal_hook::low_level::exit(code.into());
+    #[cfg(not(unix))]
+    ExitCode::from(code)
 }
 
 /// The error with its causes, each named once.
