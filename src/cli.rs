@@ -6,6 +6,7 @@ mod attribute;
 mod bench;
 mod cohort;
 mod encoder;
+mod fidelity;
 mod models;
 mod neighbours;
 mod queue;

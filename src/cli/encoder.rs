@@ -18,6 +18,8 @@ pub enum EncoderVerb {
     Train(TrainArgs),
     /// Train classifiers on samples and on real films, test both on real films, and give the ratio of their AUROCs.
     Measure(MeasureArgs),
+    /// Compare samples with the films of a train fold by their features: FID, KID, precision and recall, and how near they come.
+    Fidelity(super::fidelity::FidelityArgs),
     /// Show what in a film one or two classifiers rest on: how much worse each does with a square of it blanked.
     Attribute(super::attribute::AttributeArgs),
 }
@@ -79,6 +81,7 @@ pub fn run(verb: &EncoderVerb) -> anyhow::Result<()> {
     match verb {
         EncoderVerb::Train(args) => train(args),
         EncoderVerb::Measure(args) => measure(args),
+        EncoderVerb::Fidelity(args) => super::fidelity::run(args),
         EncoderVerb::Attribute(args) => super::attribute::run(args),
     }
 }

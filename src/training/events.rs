@@ -91,6 +91,10 @@ pub struct Quality {
     /// samples are as far from the train fold as patients never seen, towards 0 where they are copies.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nearest_percentile: Option<f64>,
+    /// Share of samples nearer to the train fold than the nearest hundredth of held-out radiographs, 0 to 1; 0.01 where
+    /// samples are no nearer than patients never seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nearest_hundredth: Option<f64>,
 }
 
 /// Where a run stands.

@@ -1,9 +1,11 @@
-//! How near the samples have come to the reals of the train fold, measured while a run goes on.
+//! How near samples have come to the reals of the train fold: measured while a run goes on, and of a finished model.
 //!
 //! As published (facts on the GAN benchmark, §6) but for three things: the encoder is the project's own or the user's,
 //! since Inception's weights cannot ship; the reals are the same at every measure, so that a change of the figure is a
 //! change of the samples; and a fold of fewer reals than asked for is compared once, not shown several times. The number
 //! compared is part of every figure.
+
+use std::path::Path;
 
 use rand::seq::SliceRandom;
 
@@ -15,6 +17,7 @@ use super::state::State;
 use crate::compute::kernel::Instructions;
 use crate::compute::random;
 use crate::encoder::{Encoder, library};
+use crate::generator::model_file::ModelFile;
 use crate::generator::network::generate;
 use crate::generator::sampler::Sampler;
 use crate::progress::Progress;
@@ -32,6 +35,8 @@ pub struct Meter {
     encoder: Encoder,
     /// The radiographs of the train fold that are compared.
     items: Vec<u32>,
+    /// Of the reals' choice and of the samples' latents.
+    seed: u64,
     /// What is computed once, at the first measure.
     reals: Option<Reals>,
 }
@@ -42,6 +47,45 @@ struct Reals {
     moments: Moments,
     /// Distances of held-out radiographs to the nearest of the reals, ascending; empty where none are held out.
     held_out: Vec<f32>,
+}
+
+/// What makes the samples that are measured.
+struct Source<'a> {
+    /// Side of a sample in pixels.
+    side: usize,
+    /// Numbers in a latent.
+    latent: usize,
+    /// Samples `[N, side, side]`, −1 to 1, of latents `[N, latent]` and label vectors `[N, labels]`.
+    draw: &'a dyn Fn(Vec<f32>, Vec<f32>) -> Result<Vec<f32>, String>,
+}
+
+/// Measures a finished model against the train fold it was trained on, as a run would with `seed`: at most `count`
+/// samples, each with the findings of the real beside it. `None` when cancelled.
+///
+/// # Errors
+/// [`TrainingError::Cohort`] when the radiographs are of another kind than the encoder's or too few, cannot be read, or the
+/// figures are not numbers. `cohort` is named there.
+pub fn of_model(
+    model: &ModelFile,
+    encoder: Encoder,
+    source: &dyn RadiographSource,
+    (count, seed): (usize, u64),
+    cohort: &Path,
+    progress: &Progress,
+) -> Result<Option<Quality>, TrainingError> {
+    let wrong = |problem: String| TrainingError::Cohort { path: cohort.to_path_buf(), problem };
+    let architecture = &model.card.architecture;
+    let engine = Sampler::new(architecture, &model.tensors, Instructions::best());
+    let (side, latent) = (architecture.resolution, architecture.latent);
+    let draw = |latents: Vec<f32>, labels: Vec<f32>| {
+        let mut shown = vec![0.0; latents.len() / latent * side * side];
+        engine.sample(&latents, &labels, &mut shown);
+        Ok(shown)
+    };
+    let mut meter = Meter::new(encoder, source, count, seed).map_err(wrong)?;
+    let found = meter.compare(&Source { side, latent, draw: &draw }, source, progress).map_err(wrong)?;
+    let training = &model.card.training;
+    Ok(found.map(|quality| Quality { step: training.steps, kimg: training.kimg, ..quality }))
 }
 
 impl Meter {
@@ -61,17 +105,20 @@ impl Meter {
                         its file in quality.encoder";
             return Ok(Err(text.to_owned()));
         };
-        if encoder.card().input.meaning != facts.meaning {
-            let name = &encoder.card().name;
-            return Err(unusable(format!("{name} was trained on images of another kind than the cohort's")));
-        }
+        check_meaning(&encoder, source).map_err(unusable)?;
+        Ok(Self::new(encoder, source, spec.quality.count, spec.seed))
+    }
+
+    /// A meter of at most `count` reals, chosen by `seed`; or why there is none.
+    fn new(encoder: Encoder, source: &dyn RadiographSource, count: usize, seed: u64) -> Result<Self, String> {
+        check_meaning(&encoder, source)?;
         let mut items: Vec<u32> = (0..source.len() as u32).collect();
-        items.shuffle(&mut random::stream(spec.seed, "reals of the quality measure"));
-        items.truncate(spec.quality.count);
+        items.shuffle(&mut random::stream(seed, "reals of the quality measure"));
+        items.truncate(count);
         if items.len() < 2 * NEIGHBOURS {
-            return Ok(Err(format!("{} radiographs are too few to measure against", items.len())));
+            return Err(format!("{} radiographs are too few to measure against", items.len()));
         }
-        Ok(Ok(Self { encoder, items, reals: None }))
+        Ok(Self { encoder, items, seed, reals: None })
     }
 
     /// Measures the average of the generator; `None` when cancelled on the way.
@@ -86,44 +133,63 @@ impl Meter {
         progress: &Progress,
     ) -> Result<Option<Quality>, TrainingError> {
         let wrong = |problem: String| TrainingError::Cohort { path: spec.cohort.clone(), problem };
-        let side = state.architecture.resolution;
-        if self.reals.is_none() {
-            let Some(features) = self.encode(source, &self.items, side, progress).map_err(wrong)? else {
-                return Ok(None);
-            };
-            let Some(moments) = Moments::of(&features, self.encoder.dim()) else {
-                return Err(wrong("its features are not numbers; the encoder does not suit it".to_owned()));
-            };
-            let mut held_out = Vec::new();
-            if let Some(other) = source.held_out() {
-                let all: Vec<u32> = (0..other.len().min(spec.quality.count) as u32).collect();
-                let Some(others) = self.encode(other, &all, side, progress).map_err(wrong)? else { return Ok(None) };
-                held_out = fidelity::nearest_cosine(&others, &features, self.encoder.dim()).unwrap_or_default();
-                held_out.sort_by(f32::total_cmp);
+        let failed = |e: candle_core::Error| e.to_string();
+        let architecture = &state.architecture;
+        let (side, latent) = (architecture.resolution, architecture.latent);
+        let engine = if state.device.is_cpu() {
+            let tensors = state.average.to_vecs().map_err(|e| wrong(failed(e)))?;
+            Some(Sampler::new(architecture, &tensors, Instructions::best()))
+        } else {
+            None
+        };
+        let draw = |latents: Vec<f32>, labels: Vec<f32>| {
+            let count = latents.len() / latent;
+            if let Some(engine) = &engine {
+                let mut shown = vec![0.0; count * side * side];
+                engine.sample(&latents, &labels, &mut shown);
+                return Ok(shown);
             }
-            self.reals = Some(Reals { features, moments, held_out });
+            let place =
+                |values: Vec<f32>, width: usize| candle_core::Tensor::from_vec(values, (count, width), &state.device);
+            let (z, y) = (place(latents, latent), place(labels, architecture.labels));
+            let (z, y) = (z.map_err(failed)?, y.map_err(failed)?);
+            let images = generate(&state.average.parameters(), architecture, &z, &y, state.growth(spec));
+            images.and_then(|images| images.flatten_all()?.to_vec1::<f32>()).map_err(failed)
+        };
+        let found = self.compare(&Source { side, latent, draw: &draw }, source, progress).map_err(wrong)?;
+        let (step, kimg) = (state.position.step, state.position.shown as f64 / 1000.0);
+        Ok(found.map(|quality| Quality { step, kimg, ..quality }))
+    }
+
+    /// Draws one sample for each real, with that real's findings, and compares; `None` when cancelled. Step and count of
+    /// images are left at 0.
+    fn compare(
+        &mut self,
+        samples: &Source,
+        source: &dyn RadiographSource,
+        progress: &Progress,
+    ) -> Result<Option<Quality>, String> {
+        if self.reals.is_none() {
+            self.reals = self.encode_reals(source, samples.side, progress)?;
         }
-        let Some(features) = self.sample(state, spec, source, progress).map_err(wrong)? else { return Ok(None) };
         let Some(reals) = &self.reals else { return Ok(None) };
+        let Some(features) = self.sample(samples, source, progress)? else { return Ok(None) };
         let dim = self.encoder.dim();
-        let not_numbers = || wrong("the samples' features are not numbers".to_owned());
+        let not_numbers = || "the samples' features are not numbers".to_owned();
         let moments = Moments::of(&features, dim).ok_or_else(not_numbers)?;
         let fid = reals.moments.distance(&moments).ok_or_else(not_numbers)?;
         let block = (self.items.len() / 10).clamp(100, 1000);
         let kid = fidelity::kernel_distance(&reals.features, &features, dim, block).ok_or_else(not_numbers)?;
         let manifold = fidelity::manifold(&reals.features, &features, dim, NEIGHBOURS);
-        let nearest_percentile = (!reals.held_out.is_empty())
-            .then(|| {
-                let nearest = fidelity::nearest_cosine(&features, &reals.features, dim)?;
-                let mut shares: Vec<f64> =
-                    nearest.iter().map(|&distance| f64::from(percentile_of(&reals.held_out, distance))).collect();
-                shares.sort_by(f64::total_cmp);
-                quantile(&shares, 0.5)
-            })
-            .flatten();
+        let nearest = (!reals.held_out.is_empty()).then(|| fidelity::nearest_cosine(&features, &reals.features, dim));
+        let mut percentiles: Vec<f64> = nearest.flatten().map_or(Vec::new(), |nearest| {
+            nearest.iter().map(|&distance| f64::from(percentile_of(&reals.held_out, distance))).collect()
+        });
+        percentiles.sort_by(f64::total_cmp);
+        let close = percentiles.iter().filter(|&&percentile| percentile < 1.0).count();
         Ok(Some(Quality {
-            step: state.position.step,
-            kimg: state.position.shown as f64 / 1000.0,
+            step: 0,
+            kimg: 0.0,
             fid,
             kid: kid.mean,
             kid_deviation: kid.deviation,
@@ -133,8 +199,31 @@ impl Meter {
             recall: manifold.map(|m| m.recall),
             density: manifold.map(|m| m.density),
             coverage: manifold.map(|m| m.coverage),
-            nearest_percentile,
+            nearest_percentile: quantile(&percentiles, 0.5),
+            nearest_hundredth: (!percentiles.is_empty()).then(|| close as f64 / percentiles.len() as f64),
         }))
+    }
+
+    /// Features of the reals; `None` when cancelled.
+    fn encode_reals(
+        &self,
+        source: &dyn RadiographSource,
+        side: usize,
+        progress: &Progress,
+    ) -> Result<Option<Reals>, String> {
+        let dim = self.encoder.dim();
+        let Some(features) = self.encode(source, &self.items, side, progress)? else { return Ok(None) };
+        let Some(moments) = Moments::of(&features, dim) else {
+            return Err("its features are not numbers; the encoder does not suit it".to_owned());
+        };
+        let mut held_out = Vec::new();
+        if let Some(other) = source.held_out() {
+            let all: Vec<u32> = (0..other.len().min(self.items.len()) as u32).collect();
+            let Some(others) = self.encode(other, &all, side, progress)? else { return Ok(None) };
+            held_out = fidelity::nearest_cosine(&others, &features, dim).unwrap_or_default();
+            held_out.sort_by(f32::total_cmp);
+        }
+        Ok(Some(Reals { features, moments, held_out }))
     }
 
     /// Features of radiographs at the networks' side and in their window; `None` when cancelled.
@@ -166,47 +255,21 @@ impl Meter {
     /// Features of one sample for each real, with that real's labels; `None` when cancelled.
     fn sample(
         &self,
-        state: &State,
-        spec: &RunSpec,
+        samples: &Source,
         source: &dyn RadiographSource,
         progress: &Progress,
     ) -> Result<Option<Vec<f32>>, String> {
-        let failed = |e: candle_core::Error| e.to_string();
-        let architecture = &state.architecture;
-        let (side, facts) = (architecture.resolution, source.facts());
+        let (side, facts) = (samples.side, source.facts());
         let [low, high] = facts.window;
-        let engine = if state.device.is_cpu() {
-            let tensors = state.average.to_vecs().map_err(failed)?;
-            Some(Sampler::new(architecture, &tensors, Instructions::best()))
-        } else {
-            None
-        };
-        let mut rng = random::stream(spec.seed, "latents of the quality measure");
+        let mut rng = random::stream(self.seed, "latents of the quality measure");
         let mut features = Vec::with_capacity(self.items.len() * self.encoder.dim());
         for some in self.items.chunks(TOGETHER) {
             if progress.is_cancelled() {
                 return Ok(None);
             }
-            let latents = random::normals(&mut rng, some.len() * architecture.latent);
+            let latents = random::normals(&mut rng, some.len() * samples.latent);
             let labels: Vec<f32> = some.iter().flat_map(|&i| source.labels(i as usize)).copied().collect();
-            let mut shown = vec![0.0; some.len() * side * side];
-            if let Some(engine) = &engine {
-                engine.sample(&latents, &labels, &mut shown);
-            } else {
-                let place = |values: Vec<f32>, width: usize| {
-                    candle_core::Tensor::from_vec(values, (some.len(), width), &state.device)
-                };
-                let (z, y) = (place(latents, architecture.latent), place(labels, architecture.labels));
-                let images = generate(
-                    &state.average.parameters(),
-                    architecture,
-                    &z.map_err(failed)?,
-                    &y.map_err(failed)?,
-                    state.growth(spec),
-                );
-                let values = images.and_then(|images| images.flatten_all()?.to_vec1::<f32>());
-                shown = values.map_err(failed)?;
-            }
+            let shown = (samples.draw)(latents, labels)?;
             let images = shown.chunks_exact(side * side).map(|image| {
                 let pixels = image.iter().map(|v| (low + (v + 1.0) / 2.0 * (high - low)).clamp(low, high)).collect();
                 Radiograph::new(side, side, pixels, facts.meaning).map_err(|e| e.to_string())
@@ -216,4 +279,12 @@ impl Meter {
         }
         Ok(Some(features))
     }
+}
+
+/// An encoder compares only images of the kind that it was trained on.
+fn check_meaning(encoder: &Encoder, source: &dyn RadiographSource) -> Result<(), String> {
+    if encoder.card().input.meaning == source.facts().meaning {
+        return Ok(());
+    }
+    Err(format!("{} was trained on images of another kind than the cohort's", encoder.card().name))
 }

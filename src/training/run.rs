@@ -502,9 +502,11 @@ impl Pace {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::encoder::Encoder;
     use crate::generator::Family;
     use crate::training::events;
     use crate::training::presets::preset;
+    use crate::training::quality::of_model;
     use crate::training::reals::tests::Shapes;
     use crate::training::run_folder;
     use crate::training::spec::{Average, Level, Loss, QualityMeasure, StopRule, Then};
@@ -716,7 +718,7 @@ mod tests {
         write_encoder(&encoder, &source);
         spec.quality = QualityMeasure {
             count: 16,
-            encoder: Some(encoder),
+            encoder: Some(encoder.clone()),
             stop: Some(StopRule { from_kimg: 0.008, patience: 1 }),
         };
         spec.record.quality_kimg = 0.004;
@@ -743,6 +745,14 @@ mod tests {
         let best = counting.iter().find(|now| now.fid == smallest).unwrap();
         let model = crate::generator::model_file::read(&whole.join("model.safetensors")).unwrap();
         assert_eq!(model.card.training.steps, best.step);
+
+        // Measured afterwards, from its file, the model is as good as it was found to be on the way.
+        let encoder = Encoder::load(&encoder).unwrap();
+        let (sizes, progress) = ((16, spec.seed), Progress::new());
+        let again = of_model(&model, encoder, &source, sizes, &spec.cohort, &progress).unwrap().unwrap();
+        assert!((again.fid / best.fid - 1.0).abs() < 0.01, "{} beside {}", again.fid, best.fid);
+        assert_eq!((again.step, again.kimg, again.count), (best.step, best.kimg, best.count));
+        assert!(again.nearest_hundredth.is_some_and(|share| (0.0..=1.0).contains(&share)));
 
         // A measure that a pause cuts short is taken after it, and everything ends as before.
         let broken = parent.path().join("broken");

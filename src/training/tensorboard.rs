@@ -74,6 +74,7 @@ impl Board {
                     ("quality/density", now.density),
                     ("quality/coverage", now.coverage),
                     ("quality/nearest_percentile", now.nearest_percentile),
+                    ("quality/nearest_hundredth", now.nearest_hundredth),
                 ];
                 scalars.extend(more.into_iter().filter_map(|(name, value)| Some((name, value?))));
                 self.scalars(now.step, &scalars)
