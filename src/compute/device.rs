@@ -127,7 +127,14 @@ fn open(device: candle_core::Result<Device>, name: &str) -> Result<OpenDevice, S
         Ok((_, sum)) => Err(format!("{name} computes wrongly ({sum} in place of 8)")),
         Err(error) => {
             let text = error.to_string();
-            Err(format!("{name} cannot be opened ({})", text.lines().next().unwrap_or_default()))
+            let line = text.lines().next().unwrap_or_default();
+            // The driver's own word says it best; without a driver there is no text beside it.
+            let mut words = line.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+            match words.find(|word| word.starts_with("CUDA_ERROR_")) {
+                Some("CUDA_ERROR_NO_DEVICE") => Err("there is no NVIDIA GPU, or no driver for it".into()),
+                Some(word) => Err(format!("{name} cannot be opened ({word})")),
+                None => Err(format!("{name} cannot be opened ({line})")),
+            }
         }
     }
 }
