@@ -32,9 +32,10 @@ pub struct SelftestArgs {
     /// Check a device instead: one training step against the CPU's numbers, and images a second. cpu, cuda, cuda:N, metal.
     #[arg(long, conflicts_with = "write")]
     device: Option<DeviceChoice>,
-    /// With --device: width of the networks that are timed.
-    #[arg(long, default_value = "paper", value_parser = ["paper", "small"], requires = "device")]
-    width: String,
+    /// With --device: width of the networks that are timed; otherwise paper on a GPU and small on the CPU, where one step at
+    /// paper width takes half a minute.
+    #[arg(long, value_parser = ["paper", "small"], requires = "device")]
+    width: Option<String>,
     /// With --device: side in pixels that is timed.
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(8..=256), requires = "device")]
     side: u16,
@@ -108,12 +109,13 @@ fn check_device(choice: DeviceChoice, args: &SelftestArgs) -> anyhow::Result<()>
     if !args.json {
         println!("{}", open.sentence);
     }
+    let width = args.width.as_deref().unwrap_or(if open.device.is_cpu() { "small" } else { "paper" });
     let compared = device_check::compare(&open.device)?;
     let mut paces = Vec::new();
     for family in [Family::ProgGan, Family::CpdGan] {
         let side = usize::from(args.side);
         let mut architecture = Architecture::paper(family, side, 14);
-        if args.width == "small" {
+        if width == "small" {
             architecture = Architecture { latent: 64, feature_base: 1024, feature_max: 64, ..architecture };
         }
         architecture.validate().map_err(anyhow::Error::msg)?;
@@ -123,7 +125,7 @@ fn check_device(choice: DeviceChoice, args: &SelftestArgs) -> anyhow::Result<()>
     if args.json {
         let report = serde_json::json!({
             "device": open.sentence, "tolerance": device_check::TOLERANCE, "compared": compared,
-            "width": args.width, "side": args.side, "batch": args.batch, "images_per_second": paces,
+            "width": width, "side": args.side, "batch": args.batch, "images_per_second": paces,
         });
         println!("{}", serde_json::to_string_pretty(&report)?);
     } else {
@@ -136,7 +138,7 @@ fn check_device(choice: DeviceChoice, args: &SelftestArgs) -> anyhow::Result<()>
                 "{} {} px, {} width, batch {}: {:.0} samples/s, {:.1} images/s in WGAN-GP steps",
                 family.name(),
                 args.side,
-                args.width,
+                width,
                 args.batch,
                 pace.sampling,
                 pace.training
