@@ -412,7 +412,11 @@ impl Artefacts {
         let reference = session.cohort().reference();
         match reference.filter(|reference| reference.identity() == card.training.cohort_hash) {
             Some(reference) => Some(Place::Pack(reference.folder().to_path_buf())),
-            None => Place::of(card),
+            None => Place::of(card).or_else(|| {
+                // The pack that was open with a model of this cohort before.
+                let folder = session.settings.cohorts.get(&card.training.cohort_hash)?;
+                folder.is_dir().then(|| Place::Pack(folder.clone()))
+            }),
         }
     }
 
