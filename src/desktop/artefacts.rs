@@ -465,9 +465,15 @@ impl Artefacts {
         self.worker.ask(Job { question, known, progress: self.progress.clone() });
     }
 
-    /// Share of all squares that are masked, and the time left; `None` while nothing is asked.
+    /// Share of all squares that are masked, and the time left; `None` while no classifier is asked.
     fn asking(&self) -> Option<(f32, Option<Duration>)> {
         if !self.worker.is_busy() || self.stopped {
+            return None;
+        }
+        // Another finding of the same film needs no answer, and is there in a moment.
+        let asked = self.asked.as_ref()?;
+        let known = |view: &Arc<View>| view.seconds.is_some() && view.question.is_about_the_same(asked);
+        if self.view().is_some_and(known) {
             return None;
         }
         let classifiers = self.pair.as_ref()?.classifiers.iter().flatten().count().max(1) as f32;

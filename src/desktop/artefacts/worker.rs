@@ -141,7 +141,7 @@ pub struct View {
     pub agreement: Option<Agreement>,
     /// For each square its ranks in the two maps, 0 (least) to 1.
     pub ranks: Vec<[f32; 2]>,
-    /// Seconds that the classifiers took; `None` where nothing had to be asked.
+    /// Seconds that the classifiers took; `None` while they are being asked.
     pub seconds: Option<f32>,
 }
 
@@ -194,7 +194,8 @@ fn work(job: &Job, gpu: Option<&Gpu>, desk: &Desk<'_, Answer>) {
             Err(error) => return desk.answer(Some(Err(error.to_string()))),
         }
     }
-    let seconds = asked.then(|| start.elapsed().as_secs_f32());
+    let before = known.and_then(|known| known.seconds);
+    let seconds = if asked { Some(start.elapsed().as_secs_f32()) } else { before };
     desk.answer(Some(Ok(Arc::new(view(&job.question, &images, masked, seconds, gpu)))));
 }
 
