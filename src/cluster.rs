@@ -1,18 +1,20 @@
 //! The same run command, sent to a Slurm cluster.
 //!
-//! In: run folders on a file system that the cluster's nodes see under the same path. Out: a batch script that runs
-//! `negatoscope train RUN` for each of them, and what the scheduler says about the jobs. Nothing of a run is kept here: a
-//! node that takes a run over finds everything in its folder.
+//! In: run folders on a file system that the cluster's nodes see under the same path, or a graph of commands that work on
+//! such a folder. Out: batch scripts that run `negatoscope` for each of them, and what the scheduler says about the jobs.
+//! Nothing of a run is kept here: a node that takes a run over finds everything in its folder.
 
+mod graph;
 mod job;
 mod script;
 mod slurm;
 mod submit;
 
+pub use graph::{SentGraph, Step, send as send_graph};
 pub use job::{JobId, JobState};
-pub use script::{Resources, script};
+pub use script::{Batch, Resources, script};
 pub use slurm::Slurm;
-pub use submit::{Submission, Submitted, cancel, refresh};
+pub use submit::{Submission, Submitted, ask, cancel, refresh, send_again};
 
 use std::path::PathBuf;
 
@@ -29,6 +31,16 @@ pub enum ClusterError {
         command: String,
         /// What the system said.
         source: std::io::Error,
+    },
+    /// A login node cannot be reached.
+    #[error(
+        "{host} cannot be reached over ssh: {problem} (try `ssh {host}` in a terminal; it must not ask for a password)"
+    )]
+    OutOfReach {
+        /// The login node.
+        host: String,
+        /// What ssh said.
+        problem: String,
     },
     /// A command of the scheduler failed.
     #[error("{command} refused: {problem}")]

@@ -42,6 +42,7 @@ use eframe::egui_wgpu::WgpuSetup;
 
 use crate::compute::graphics;
 
+use crate::training::launch::Bond;
 pub use app::App;
 pub use tour::{Tour, TourError, tour};
 
@@ -63,11 +64,21 @@ pub struct Options {
     pub data: Option<PathBuf>,
     /// The program that trains; otherwise this one.
     pub trainer: Option<PathBuf>,
+    /// Whether runs outlive this window.
+    pub bond: Bond,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { model: None, cohort: None, settings: None, system_dialogs: true, data: None, trainer: None }
+        Self {
+            model: None,
+            cohort: None,
+            settings: None,
+            system_dialogs: true,
+            data: None,
+            trainer: None,
+            bond: Bond::Free,
+        }
     }
 }
 

@@ -1,39 +1,20 @@
 //! A run that is killed at random moments ends byte for byte as one that was left alone.
 
+mod common {
+    pub mod tiny_run;
+}
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-const SPEC: &str = r#"
-name = "killed"
-cohort = "pack"
-seed = 7
-device = "cpu"
+use common::tiny_run;
 
-[network]
-family = "cpd_gan"
-resolution = 16
-latent = 8
-feature_base = 64
-feature_max = 8
-
-[loss]
-kind = "wgan_gp"
-penalty = 10.0
-drift = 0.001
-
-[schedule]
-total_kimg = 2.4
-
-[[schedule.levels]]
-side = 16
-batch = 8
-
-[record]
-sample_kimg = 0.4
-checkpoint_kimg = 0.08
-"#;
+/// The spec of `kimg` thousand images.
+fn spec(kimg: f64) -> String {
+    tiny_run::spec("killed", kimg, 0.4, true)
+}
 
 fn negatoscope() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_negatoscope"));
@@ -58,8 +39,7 @@ fn newest(root: &Path) -> Option<u64> {
 
 /// A few slices to train on.
 fn phantoms(pack: &Path) {
-    let words = ["cohort", "phantom", "brain", "--count", "60", "--resolution", "32", "--out"];
-    assert!(negatoscope().args(words).arg(pack).status().unwrap().success());
+    assert!(negatoscope().args(tiny_run::PACK).arg(pack).status().unwrap().success());
 }
 
 #[test]
@@ -67,7 +47,7 @@ fn a_run_killed_three_times_ends_byte_for_byte_as_the_unbroken_one() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     phantoms(&path("pack"));
-    fs::write(path("spec.toml"), SPEC).unwrap();
+    fs::write(path("spec.toml"), spec(2.4)).unwrap();
     let (spec, whole, broken) = (path("spec.toml"), path("whole"), path("broken"));
     let start = Instant::now();
     assert!(trainer(&[&spec, Path::new("--out"), &whole]).wait().unwrap().success());
@@ -113,7 +93,7 @@ fn a_signal_pauses_a_run_and_a_second_process_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     phantoms(&path("pack"));
-    fs::write(path("spec.toml"), SPEC.replace("total_kimg = 2.4", "total_kimg = 9000.0")).unwrap();
+    fs::write(path("spec.toml"), spec(9000.0)).unwrap();
     let root = path("run");
     for signal in ["-USR1", "-TERM"] {
         let mut child =
@@ -133,4 +113,27 @@ fn a_signal_pauses_a_run_and_a_second_process_is_refused() {
         let status: serde_json::Value = serde_json::from_slice(&status.stdout).unwrap();
         assert_eq!(status[0]["state"], "paused", "{status}");
     }
+}
+
+#[test]
+fn a_run_that_is_tied_to_its_starter_writes_a_checkpoint_and_ends_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    phantoms(&path("pack"));
+    fs::write(path("spec.toml"), spec(9000.0)).unwrap();
+    let root = path("run");
+    let mut command = negatoscope();
+    command.args(["train", "--tied", "--out"]).arg(&root).arg(path("spec.toml")).stdin(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    // What a starter that was killed leaves of the pipe.
+    let line = child.stdin.take().unwrap();
+    while newest(&root).is_none() {
+        assert!(child.try_wait().unwrap().is_none(), "it ended by itself");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    drop(line);
+    assert!(child.wait().unwrap().success());
+    let status = negatoscope().stdout(Stdio::piped()).args(["runs", "--json"]).arg(&root).output().unwrap();
+    let status: serde_json::Value = serde_json::from_slice(&status.stdout).unwrap();
+    assert_eq!(status[0]["state"], "paused", "{status}");
 }

@@ -5,44 +5,20 @@
 
 #![cfg(target_os = "linux")]
 
+mod common {
+    pub mod tiny_run;
+}
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
+
+use common::tiny_run;
 
 /// Longest that anything here is waited for.
 const PATIENCE: Duration = Duration::from_secs(90);
-
-const SPEC: &str = r#"
-name = "NAME"
-cohort = "pack"
-seed = 7
-device = "cpu"
-
-[network]
-family = "cpd_gan"
-resolution = 16
-latent = 8
-feature_base = 64
-feature_max = 8
-
-[loss]
-kind = "wgan_gp"
-penalty = 10.0
-drift = 0.001
-
-[schedule]
-total_kimg = KIMG
-
-[[schedule.levels]]
-side = 16
-batch = 8
-
-[record]
-sample_kimg = 100.0
-checkpoint_kimg = 0.08
-tensorboard = false
-"#;
 
 /// The daemons; stopped with the test, however it ends.
 struct Cluster {
@@ -79,8 +55,9 @@ impl Cluster {
         let host = said("hostname", &["-s"])?;
         let folder = tempfile::tempdir().map_err(|e| e.to_string())?;
         let root = folder.path().display();
-        // One port further for each process, so that two of these tests do not meet.
-        let port = 17_000 + 2 * (std::process::id() % 1000);
+        // Two ports further for each process and each test of it, so that no two of them meet.
+        static TESTS: AtomicU32 = AtomicU32::new(0);
+        let port = 17_000 + 4 * (std::process::id() % 1000) + 2 * (TESTS.fetch_add(1, Ordering::Relaxed) % 2);
         let lines = [
             format!("ClusterName=test\nSlurmctldHost={host}(127.0.0.1)\nSlurmUser=root\nSlurmdUser=root"),
             format!("SlurmctldPort={port}\nSlurmdPort={}\nAuthType=auth/none\nCredType=cred/none", port + 1),
@@ -160,7 +137,7 @@ impl Cluster {
 
     fn spec(&self, name: &str, kimg: f64) -> String {
         let path = self.path(&format!("{name}.toml"));
-        fs::write(&path, SPEC.replace("NAME", name).replace("KIMG", &format!("{kimg:?}"))).unwrap();
+        fs::write(&path, tiny_run::spec(name, kimg, 100.0, false)).unwrap();
         path.to_string_lossy().into_owned()
     }
 
@@ -236,7 +213,7 @@ fn runs_on_a_real_slurm_are_queued_requeued_resumed_cancelled_and_survive_their_
         }
     };
     let pack = cluster.path("pack").to_string_lossy().into_owned();
-    cluster.done(&["cohort", "phantom", "brain", "--count", "60", "--resolution", "32", "--out", &pack]);
+    cluster.done(&[&tiny_run::PACK[..], &[&pack]].concat());
     let runs = cluster.path("runs");
 
     // Time is nearly up from the start: Slurm signals a minute before the limit of one minute.
@@ -306,4 +283,142 @@ fn runs_on_a_real_slurm_are_queued_requeued_resumed_cancelled_and_survive_their_
     assert!(starts(&runs.join("failing"))[1] > 0);
     cluster.done(&["submit", "--cancel", &runs.join("failing").to_string_lossy()]);
     cluster.wait("failing", "paused", |status| is(status, "state", "paused"));
+}
+
+/// Two classes, two seeds, one generator of a few steps, classifiers of one epoch.
+const SWEEP: &str = r#"
+name = "tiny"
+cohort = "pack"
+seeds = [1, 2]
+
+[factor]
+kind = "classes"
+resolution = 32
+least_count = 4
+ranked_on = "all"
+shuffled = true
+validation = 2
+test = 2
+grid = [{ classes = 2, train = 6 }]
+
+[[generators]]
+name = "cpD-GAN"
+family = "cpd_gan"
+preset = "small"
+kimg = 0.08
+width = 4
+
+[classifier]
+preset = "small"
+epochs = 1
+epoch_images = 16
+"#;
+
+#[test]
+fn a_sweep_through_slurm_gives_the_result_of_this_machine_byte_for_byte() {
+    let cluster = match Cluster::start() {
+        Ok(cluster) => cluster,
+        Err(reason) => {
+            eprintln!("SKIPPED: the Slurm test could not run here: {reason}");
+            return;
+        }
+    };
+    let pack = cluster.path("pack").to_string_lossy().into_owned();
+    cluster.done(&["cohort", "phantom", "brain", "--count", "240", "--resolution", "32", "--out", &pack]);
+    let spec = cluster.path("tiny.toml").to_string_lossy().into_owned();
+    fs::write(&spec, SWEEP).unwrap();
+    let (here, there) = (cluster.path("here"), cluster.path("on the cluster"));
+    let words = |root: &Path| root.to_string_lossy().into_owned();
+    let sent = ["sweep", "submit", &spec, "--out", &words(&there), "--cores", "1", "--memory", "500M", "--time", "10"];
+    let said = cluster.done(&sent);
+    assert!(said.contains("13 jobs sent"), "{said}");
+    // Seven arrays in the queue: generators, samples, classifiers on samples and on films, their tests, the report.
+    let queue = cluster.slurm("squeue", &["-h", "-t", "all", "-o", "%F %j"]);
+    let arrays: std::collections::BTreeSet<&str> = queue.lines().collect();
+    assert_eq!(arrays.len(), 7, "{queue}");
+    let again = cluster.negatoscope(&["sweep", "submit", &words(&there)]);
+    let refusal = String::from_utf8_lossy(&again.stderr).into_owned();
+    assert!(!again.status.success() && refusal.contains("still on the cluster"), "{refusal}");
+    let status = cluster.done(&["sweep", "status", &words(&there)]);
+    assert!(status.contains("of 12 jobs done") && status.contains("job "), "{status}");
+
+    cluster.done(&["sweep", "run", &spec, "--out", &words(&here)]);
+    let started = Instant::now();
+    let read = |root: &Path| fs::read(root.join("result.json")).ok();
+    while read(&there).is_none() {
+        assert!(
+            started.elapsed() < PATIENCE,
+            "the sweep does not end: {}\n{}\n{}",
+            cluster.done(&["sweep", "status", &words(&there)]),
+            cluster.slurm("squeue", &["-t", "all"]),
+            cluster.log("slurmctld.log"),
+        );
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    assert!(read(&there) == read(&here), "the cluster's result differs");
+    let status: serde_json::Value =
+        serde_json::from_str(&cluster.done(&["sweep", "status", &words(&there), "--json"])).unwrap();
+    assert_eq!((&status["done"], &status["failed"], &status["fraction"]), (&12.into(), &0.into(), &1.0.into()));
+
+    // A generator that a sweep trained is gone on with by the sweep alone.
+    let jobs = fs::read_dir(there.join("jobs")).unwrap().flatten().map(|entry| entry.path().join("run"));
+    let run = jobs.into_iter().find(|run| run.is_dir()).expect("a generator's run");
+    let alone = cluster.negatoscope(&["train", &words(&run)]);
+    let refusal = String::from_utf8_lossy(&alone.stderr).into_owned();
+    assert!(!alone.status.success() && refusal.contains("negatoscope sweep run"), "{refusal}");
+}
+
+/// A login node without a network: an `ssh` that checks how it was called and has this machine's shell read the line, as a
+/// login node's would; and commands of Slurm's that write down what reached them.
+#[test]
+fn a_login_node_is_called_over_ssh_with_every_word_in_one_piece() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    fs::create_dir_all(path("bin")).unwrap();
+    fs::create_dir_all(path("slurm's own")).unwrap();
+    let write = |name: &str, text: &str| {
+        fs::write(path(name), format!("#!/bin/bash\n{text}\n")).unwrap();
+        fs::set_permissions(path(name), fs::Permissions::from_mode(0o755)).unwrap();
+    };
+    let log = path("called").to_string_lossy().into_owned();
+    write(
+        "bin/ssh",
+        &format!(
+            "echo \"ssh $*\" >> '{log}'; while [ \"$1\" != -- ]; do shift; done\n[ \"$2\" != down ] || {{ echo 'ssh: connect to \
+             host down port 22: No route to host' >&2; exit 255; }}\nunset NEGATOSCOPE_HERE; exec sh -c \"$3\""
+        ),
+    );
+    write("slurm's own/sbatch", &format!("echo \"sbatch $# $*\" >> '{log}'; [ -f \"$2\" ] || exit 3; echo 41"));
+    write("slurm's own/squeue", "echo '41|41|N/A|PENDING|Priority'");
+    write("slurm's own/scancel", &format!("echo \"scancel $# $*\" >> '{log}'; echo 'Access denied' >&2; exit 1"));
+    let paths = format!("{}:{}", path("bin").display(), std::env::var("PATH").unwrap());
+    let run = |words: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_negatoscope")).args(words).env("PATH", &paths).output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (output.status.success(), text(&output.stdout) + &text(&output.stderr))
+    };
+    fs::write(path("a spec.toml"), tiny_run::spec("a", 1.0, 1.0, false)).unwrap();
+    let word = |name: &str| path(name).to_string_lossy().into_owned();
+    let (spec, out, commands) = (word("a spec.toml"), word("out of $HOME & 'quotes'"), word("slurm's own"));
+    let (done, said) = run(&["submit", &spec, "--out", &out, "--host", "login", "--commands", &commands]);
+    assert!(done && said.contains("job 41"), "{said}");
+    let called = fs::read_to_string(&log).unwrap();
+    assert!(called.contains("BatchMode=yes") && called.contains("-- login"), "{called}");
+    assert!(called.contains(&format!("sbatch 2 --parsable {out}/submit-")), "{called}");
+    let (_, status) = run(&["runs", &out]);
+    assert!(status.contains("job 41 queued (Priority)"), "{status}");
+    let (done, said) = run(&["submit", "--cancel", &format!("{out}/a spec")]);
+    assert!(!done && said.contains("scancel on login refused: Access denied"), "{said}");
+    assert!(fs::read_to_string(&log).unwrap().contains("scancel 1 41"));
+
+    // Slurm is not where it was said to be, and a login node that cannot be reached.
+    let (done, said) = run(&["submit", &spec, "--out", &word("b"), "--host", "login", "--commands", "/nowhere"]);
+    assert!(!done && said.contains("sbatch on login refused") && said.contains("/nowhere/sbatch"), "{said}");
+    let (done, said) = run(&["submit", &spec, "--out", &word("c"), "--host", "down"]);
+    assert!(!done && said.contains("down cannot be reached over ssh") && said.contains("No route to host"), "{said}");
+    let record = fs::read_to_string(path("out of $HOME & 'quotes'").join("a spec/job.json")).unwrap();
+    fs::write(path("out of $HOME & 'quotes'").join("a spec/job.json"), record.replace("login", "down")).unwrap();
+    let (done, said) = run(&["runs", &out]);
+    assert!(done && said.contains("cannot be reached") && said.contains("job 41 of unknown state"), "{said}");
 }

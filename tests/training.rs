@@ -263,3 +263,85 @@ fn queued_runs_follow_each_other_and_deleted_ones_can_be_put_back() {
     let told = window.state().session().notices.all().last().unwrap().text.clone();
     assert!(table.is_file() || told.contains("nothing has been measured"), "{told}");
 }
+
+/// Commands of Slurm's that keep one job: its state is the text of a file, which the test writes as Slurm would.
+#[cfg(unix)]
+fn slurm(world: &World) -> PathBuf {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = world.folder.path().join("slurm's own");
+    std::fs::create_dir_all(&folder).unwrap();
+    let state = folder.join("state");
+    let quoted = state.to_string_lossy().replace('\'', r"'\''");
+    for (name, text) in [
+        ("sbatch", format!("echo 'PENDING|Priority' > '{quoted}'; cp \"$2\" '{quoted}.script'; echo 41")),
+        ("squeue", format!("echo \"41|41|N/A|$(cat '{quoted}')\"")),
+        ("scancel", format!("echo 'CANCELLED|None' > '{quoted}'; kill -TERM $(cat '{quoted}.process') || true")),
+        ("sacct", "exit 1".to_owned()),
+    ] {
+        let path = folder.join(name);
+        std::fs::write(&path, format!("#!/bin/bash\n{text}\n")).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    folder
+}
+
+#[cfg(unix)]
+#[test]
+fn a_run_is_sent_to_a_cluster_followed_there_cancelled_and_sent_again() {
+    let world = world();
+    let folder = slurm(&world);
+    let says = |text: &str| std::fs::write(folder.join("state"), text).unwrap();
+    let mut options = options(&world);
+    options.settings.as_mut().unwrap().cluster.commands = folder.to_string_lossy().into_owned();
+    let mut window = common::window(options);
+    compose(&mut window, "far away", "1000");
+    click(&mut window, "Slurm cluster");
+    window.get_by_role_and_label(Role::TextInput, "Time limit").set_text_value_accesskit("1:00:00; rm");
+    window.run_steps(3);
+    click(&mut window, "Send to the cluster");
+    settle(&mut window);
+    window.get_by_label_contains("is no time that Slurm knows");
+    assert!(window.state().training().runs().is_empty());
+    window.get_by_role_and_label(Role::TextInput, "Time limit").set_text_value_accesskit("30");
+    window.get_by_role_and_label(Role::TextInput, "Partition").set_text_value_accesskit("night");
+    window.run_steps(3);
+    click(&mut window, "Send to the cluster");
+    settle(&mut window);
+    let words = |app: &App| app.training().selected().map(Run::words).unwrap_or_default();
+    wait(&mut window, "the queue to be read", |app| words(app) == "queued (Priority) on the cluster");
+    window.get_by_label_contains("job 41");
+    window.check_accessibility();
+    let script = std::fs::read_to_string(folder.join("state.script")).unwrap();
+    assert!(script.contains("--partition=night") && script.contains("--time=30"), "{script}");
+    assert_eq!(window.state().session().settings.cluster.partition, "night");
+    // Its turn has not come: neither key nor queue starts it here.
+    window.key_press(Key::P);
+    settle(&mut window);
+    assert_eq!(state(window.state()), Some(RunState::NotBegun));
+
+    // The node begins.
+    let mut node = Process::new("bash").arg(folder.join("state.script")).env("SLURM_JOB_ID", "41").spawn().unwrap();
+    std::fs::write(folder.join("state.process"), node.id().to_string()).unwrap();
+    says("RUNNING|None");
+    wait(&mut window, "the run to begin", |app| state(app).is_some_and(RunState::is_running) && kimg(app) > 0.2);
+    wait(&mut window, "the job to run", |app| app.training().selected().is_some_and(Run::is_with_cluster));
+    click(&mut window, "Cancel job");
+    assert_eq!(node.wait().unwrap().code(), Some(75));
+    wait(&mut window, "the run to pause", |app| state(app) == Some(RunState::Paused));
+    wait(&mut window, "the job to end", |app| app.training().selected().is_some_and(|run| !run.is_with_cluster()));
+    window.get_by_label_contains("was cancelled. Sent again, the run goes on where it was.");
+    click(&mut window, "Send again");
+    wait(&mut window, "the job to wait", |app| words(app) == "queued (Priority) again on the cluster");
+
+    // What went wrong there is said, and so is that nobody answers.
+    says("OUT_OF_MEMORY|None");
+    wait(&mut window, "the job's end", |app| app.training().selected().is_some_and(|run| !run.is_with_cluster()));
+    window.get_by_label_contains("needed more memory than it had asked for");
+    click(&mut window, "Send again");
+    wait(&mut window, "the job to wait", |app| words(app).starts_with("queued"));
+    std::fs::remove_file(folder.join("squeue")).unwrap();
+    wait(&mut window, "the silence to be noticed", |app| {
+        app.training().selected().is_some_and(|run| run.job.as_ref().is_some_and(|job| job.state.is_err()))
+    });
+    window.get_by_label_contains("What became of job 41 is not known");
+}

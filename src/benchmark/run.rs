@@ -117,7 +117,9 @@ pub fn run(
         let _ = watcher.join();
     });
     let standing = crew.standing(None);
-    folder.note(&standing)?;
+    if crew.only.is_none() {
+        folder.note(&standing)?;
+    }
     watch(&standing);
     let states = crew.states.into_inner().unwrap_or_else(PoisonError::into_inner);
     let failed: Vec<usize> = (0..states.len()).filter(|&i| matches!(states[i], State::Failed(_))).collect();
@@ -235,8 +237,11 @@ impl Crew<'_> {
             counted = counted.max(thousandths);
             if noted.is_none_or(|at| at.elapsed() >= NOTE_EVERY) {
                 noted = Some(Instant::now());
-                // A note that cannot be written costs the watcher a second, not the sweep.
-                let _ = self.context.folder.note(&standing);
+                // One job of many would overwrite what the others note. A note that cannot be written costs the watcher a
+                // second, not the sweep.
+                if self.only.is_none() {
+                    let _ = self.context.folder.note(&standing);
+                }
                 watch(&standing);
             }
             std::thread::sleep(LOOK_EVERY);

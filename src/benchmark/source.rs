@@ -19,6 +19,8 @@ pub struct SubsetFilms<'a> {
     labels: Vec<f32>,
     facts: TrainFold,
     side: usize,
+    /// Names the choice of films and columns.
+    part: String,
 }
 
 impl<'a> SubsetFilms<'a> {
@@ -40,7 +42,7 @@ impl<'a> SubsetFilms<'a> {
             licence: header.licence.clone(),
             citation: header.citation.clone(),
         };
-        Self { pack, films, labels, facts, side }
+        Self { pack, films, labels, facts, side, part: subset.hash() }
     }
 
     /// All label vectors, one behind the other.
@@ -100,6 +102,10 @@ impl RadiographSource for SubsetFilms<'_> {
             image = image.halved();
         }
         Ok(image)
+    }
+
+    fn part(&self) -> Option<String> {
+        Some(self.part.clone())
     }
 }
 

@@ -6,7 +6,7 @@ use anyhow::Context;
 use clap::Args;
 
 use crate::desktop::training::Places;
-use crate::training::launch;
+use crate::training::launch::{self, Bond};
 use crate::training::queue::{self, Queue};
 
 /// Words of the verb.
@@ -34,7 +34,7 @@ pub fn run(args: &QueueArgs) -> anyhow::Result<()> {
     let program = std::env::current_exe().context("this program cannot be found on disk")?;
     queue::work(&queue, &places.runs(), |run| {
         println!("training {}", run.display());
-        match launch::launch(&program, run).and_then(|mut child| child.wait()) {
+        match launch::launch(&program, run, Bond::Free).and_then(|mut child| child.wait()) {
             Ok(status) => println!("{}: {status}", run.display()),
             Err(error) => println!("{}: could not be started: {error}", run.display()),
         }

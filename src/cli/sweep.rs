@@ -5,10 +5,13 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clap::{Args, Subcommand};
 
+use super::signals;
+use super::submit::ClusterArgs;
 use super::waiting::watched;
 use crate::benchmark::{
-    self, BenchmarkError, Plan, Standing, SweepFolder, SweepResult, SweepSpec, folder, presets, report,
+    self, BenchmarkError, Plan, Standing, SweepFolder, SweepResult, SweepSpec, Work, folder, presets, report,
 };
+use crate::cluster::{self, JobState, SentGraph, Step};
 use crate::progress::Progress;
 
 /// What to do with sweeps.
@@ -20,6 +23,8 @@ pub enum SweepVerb {
     Plan(SweepArgs),
     /// Run a sweep, or go on with one; what is done is not done again.
     Run(RunArgs),
+    /// Send a sweep to a Slurm cluster, each of its jobs as one of Slurm's.
+    Submit(SubmitArgs),
     /// Tell where a sweep stands.
     Status(SweepArgs),
     /// Write a page, a table and figures of a finished sweep.
@@ -76,6 +81,18 @@ pub struct RunArgs {
     json: bool,
 }
 
+/// Words of `sweep submit`.
+#[derive(Debug, Args)]
+pub struct SubmitArgs {
+    #[command(flatten)]
+    sweep: SweepArgs,
+    #[command(flatten)]
+    cluster: ClusterArgs,
+    /// Take the sweep's jobs back instead; what is done stays done.
+    #[arg(long)]
+    cancel: bool,
+}
+
 /// Runs one of the sweep verbs.
 pub fn run(verb: &SweepVerb) -> anyhow::Result<()> {
     match verb {
@@ -86,6 +103,7 @@ pub fn run(verb: &SweepVerb) -> anyhow::Result<()> {
         }
         SweepVerb::Plan(args) => plan(args),
         SweepVerb::Run(args) => go(args),
+        SweepVerb::Submit(args) => submit(args),
         SweepVerb::Status(args) => status(args),
         SweepVerb::Report(args) => write_report(args),
     }
@@ -163,6 +181,9 @@ fn go(args: &RunArgs) -> anyhow::Result<()> {
         }
     };
     let outcome = watched(&format!("sweep {}", spec.name), |progress| {
+        if args.job.is_some() {
+            signals::pause_on(progress);
+        }
         let pack = folder.cohort(&spec, progress)?;
         // Counting films and counting jobs are two things.
         progress.restart();
@@ -180,16 +201,132 @@ fn go(args: &RunArgs) -> anyhow::Result<()> {
             eprintln!("the job is done; {done} of {jobs} jobs of the sweep are");
             Ok(())
         }
+        Err(BenchmarkError::Cancelled(_)) if signals::came() => out_of_time(&folder, &spec, args.job.as_deref()),
         Err(error) => Err(error.into()),
     }
+}
+
+/// The cluster's time was up under a job: a generator goes on where it was, anything else would begin anew.
+fn out_of_time(folder: &SweepFolder, spec: &SweepSpec, key: Option<&str>) -> anyhow::Result<()> {
+    let plan = Plan::new(spec, &folder.cohort(spec, &Progress::new())?)?;
+    let job = plan.jobs.iter().find(|job| Some(job.key.as_str()) == key);
+    if job.is_some_and(|job| matches!(job.work, Work::Generator { .. })) {
+        eprintln!("the generator is paused and can be gone on with");
+        std::process::exit(signals::PAUSED_BY_SIGNAL);
+    }
+    let title = job.map_or("the job", |job| job.title.as_str());
+    anyhow::bail!("{title}: the time limit is too short for it, and it cannot go on where it was; give more --time")
+}
+
+/// The graph of all jobs that are not done, and of the report on them.
+fn steps(folder: &SweepFolder, plan: &Plan) -> anyhow::Result<Vec<Step>> {
+    let root = std::path::absolute(folder.root()).context("the sweep's folder has no absolute path")?;
+    let root = root.to_string_lossy().into_owned();
+    let open: Vec<usize> = (0..plan.jobs.len()).filter(|&i| !folder.is_done(&plan.jobs[i].key)).collect();
+    let place = |job: usize| open.iter().position(|&other| other == job);
+    let mut steps: Vec<Step> = Vec::with_capacity(open.len() + 1);
+    for &i in &open {
+        let job = &plan.jobs[i];
+        let (kind, gpu) = match job.work {
+            Work::Generator { .. } => ("generator", true),
+            Work::Samples { .. } => ("samples", false),
+            Work::Classifier { .. } => ("classifier", false),
+            Work::Test { .. } => ("test", false),
+        };
+        let words = ["sweep", "run", &root, "--workers", "1", "--job", &job.key];
+        steps.push(Step {
+            name: job.key.clone(),
+            kind: kind.to_owned(),
+            words: words.map(str::to_owned).to_vec(),
+            needs: job.needs.iter().filter_map(|&need| place(need)).collect(),
+            gpu,
+        });
+    }
+    let last = Step {
+        name: REPORT.to_owned(),
+        kind: REPORT.to_owned(),
+        words: ["sweep", "report", &root].map(str::to_owned).to_vec(),
+        needs: (0..steps.len()).filter(|&i| steps[i].kind == "test").collect(),
+        gpu: false,
+    };
+    steps.push(last);
+    Ok(steps)
+}
+
+/// Name of the job that comes last.
+const REPORT: &str = "report";
+
+fn submit(args: &SubmitArgs) -> anyhow::Result<()> {
+    let (folder, spec, plan) = planned(&args.sweep)?;
+    let before = SentGraph::read(folder.root());
+    if args.cancel {
+        before.context("this sweep was not sent to a cluster")?.cancel()?;
+        println!("the jobs of {} are taken back", spec.name);
+        return Ok(());
+    }
+    if let Some(before) = before
+        && before.states()?.values().any(JobState::is_alive)
+    {
+        anyhow::bail!("jobs of this sweep are still on the cluster; wait for them, or take them back with --cancel");
+    }
+    let steps = steps(&folder, &plan)?;
+    let cluster = &args.cluster;
+    let sent = cluster::send_graph(folder.root(), &steps, &cluster.program()?, &cluster.resources(), &cluster.slurm())?;
+    if args.sweep.json {
+        println!("{}", serde_json::json!({ "sweep": folder.root(), "jobs": sent.jobs }));
+    } else {
+        println!(
+            "{} jobs sent, {} of {} were done before",
+            steps.len(),
+            plan.jobs.len() + 1 - steps.len(),
+            plan.jobs.len()
+        );
+        println!("see how they stand: negatoscope sweep status {}", folder.root().display());
+    }
+    Ok(())
+}
+
+/// What the cluster says about jobs that are not done, with their titles.
+fn on_the_cluster(folder: &SweepFolder, plan: &Plan) -> Vec<(String, JobState)> {
+    let Some(sent) = SentGraph::read(folder.root()) else { return Vec::new() };
+    let states = match sent.states() {
+        Ok(states) => states,
+        Err(error) => {
+            eprintln!("{error}");
+            return Vec::new();
+        }
+    };
+    let titles = plan.jobs.iter().filter(|job| !folder.is_done(&job.key));
+    let titles = titles.map(|job| (job.key.as_str(), job.title.as_str()));
+    let report = (!folder.result().is_file()).then_some((REPORT, REPORT));
+    let told = titles.chain(report).filter_map(|(key, title)| {
+        let job = sent.jobs.get(key)?;
+        Some((format!("job {job}  {title}"), states.get(key)?.clone()))
+    });
+    told.collect()
 }
 
 fn status(args: &SweepArgs) -> anyhow::Result<()> {
     let (folder, spec, plan) = planned(args)?;
     let mut standing = folder.standing().unwrap_or_default();
-    (standing.done, standing.jobs) = (plan.jobs.iter().filter(|j| folder.is_done(&j.key)).count(), plan.jobs.len());
+    let done = |job: &&benchmark::Job| folder.is_done(&job.key);
+    (standing.done, standing.jobs) = (plan.jobs.iter().filter(done).count(), plan.jobs.len());
+    let sent = on_the_cluster(&folder, &plan);
+    if SentGraph::read(folder.root()).is_some() {
+        // Jobs of a cluster do not note how far the whole is: each knows only itself.
+        let weight = |jobs: &mut dyn Iterator<Item = &benchmark::Job>| jobs.map(|job| job.weight).sum::<f64>();
+        let all = weight(&mut plan.jobs.iter());
+        standing.fraction = weight(&mut plan.jobs.iter().filter(done)) / all.max(1e-9);
+        standing.seconds_left = None;
+        let running = sent.iter().filter(|(_, state)| *state == JobState::Running);
+        standing.running = running.map(|(title, _)| title.clone()).collect();
+        standing.failed = sent.iter().filter(|(_, state)| !state.is_alive() && *state != JobState::Completed).count();
+    }
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&standing)?);
+        let mut text = serde_json::to_value(&standing)?;
+        let jobs = sent.iter().map(|(job, state)| serde_json::json!({ "job": job, "state": state.words() }));
+        text["cluster"] = jobs.collect();
+        println!("{}", serde_json::to_string_pretty(&text)?);
         return Ok(());
     }
     let left = standing.seconds_left.map_or_else(String::new, |s| format!(", about {} left when last noted", clock(s)));
@@ -200,7 +337,9 @@ fn status(args: &SweepArgs) -> anyhow::Result<()> {
         standing.jobs,
         100.0 * standing.fraction
     );
-    if standing.done < standing.jobs {
+    if !sent.is_empty() {
+        sent.iter().for_each(|(job, state)| println!("  {:<24} {job}", state.words()));
+    } else if standing.done < standing.jobs {
         standing.running.iter().for_each(|title| println!("  {title}"));
     }
     Ok(())

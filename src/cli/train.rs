@@ -9,7 +9,7 @@ use super::waiting::watched;
 use crate::compute::device::DeviceChoice;
 use crate::generator::Family;
 use crate::training::events::Event;
-use crate::training::{self, Outcome, RunSpec, presets};
+use crate::training::{self, Outcome, RunSpec, launch, presets};
 
 /// Words of the verb.
 #[derive(Debug, Args)]
@@ -32,6 +32,9 @@ pub struct TrainArgs {
     /// What to compute on instead of what the specification says: auto, cpu, cuda, cuda:1, metal.
     #[arg(long)]
     device: Option<DeviceChoice>,
+    /// Write a checkpoint and end when standard input ends, which is when whoever started this ends.
+    #[arg(long, hide = true)]
+    tied: bool,
     /// One JSON object per event instead of a line for reading.
     #[arg(long)]
     json: bool,
@@ -54,6 +57,10 @@ pub fn run(args: &TrainArgs) -> anyhow::Result<()> {
     let mut tell = |event: &Event| if args.json { tell_json(event) } else { tell_line(event) };
     let outcome = watched("training", |progress| {
         super::signals::pause_on(progress);
+        if args.tied {
+            let progress = progress.clone();
+            launch::when_starter_ends(move || progress.cancel())?;
+        }
         if path.is_dir() {
             return training::resume(path, args.device, progress, &mut tell).map_err(anyhow::Error::from);
         }

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A job, or one task of an array of jobs: `123` or `123_4`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub struct JobId {
     /// Number of the job or of its array.
     pub job: u64,
@@ -21,6 +22,20 @@ impl fmt::Display for JobId {
             Some(task) => write!(f, "{}_{task}", self.job),
             None => write!(f, "{}", self.job),
         }
+    }
+}
+
+impl From<JobId> for String {
+    fn from(id: JobId) -> Self {
+        id.to_string()
+    }
+}
+
+impl TryFrom<String> for JobId {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
     }
 }
 
@@ -81,6 +96,11 @@ impl JobState {
             "OUT_OF_MEMORY" => Self::OutOfMemory,
             other => Self::Other(other.to_owned()),
         }
+    }
+
+    /// Whether a node works on it, or may yet.
+    pub fn is_alive(&self) -> bool {
+        matches!(self, Self::Pending(_) | Self::Running | Self::Suspended)
     }
 
     /// For reading.

@@ -4,10 +4,13 @@
 //! checkpoint and ends with exit code 75; the script then puts itself back in the queue and resumes from that checkpoint.
 //! A node that fails needs no script: Slurm requeues the job, and the run goes on from its last checkpoint.
 
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
 
 /// What a job asks of the cluster.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Resources {
     /// Partition; the cluster's own choice without it.
     pub partition: Option<String>,
@@ -28,16 +31,32 @@ pub fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
-/// The batch script for `runs`, one task of an array for each where there are several, with logs in `logs`.
-///
-/// `after` is a dependency as Slurm writes it: `afterok:123`.
-pub fn script(program: &Path, runs: &[PathBuf], logs: &Path, resources: &Resources, after: Option<&str>) -> String {
-    let Resources { partition, time, gpus, cores, memory, together } = resources;
-    let several = runs.len() > 1;
-    let log = logs.join(if several { "slurm-%A_%a.log" } else { "slurm-%j.log" });
+/// One job of the cluster, or an array of them, as it is to be written down.
+#[derive(Debug, Clone)]
+pub struct Batch<'a> {
+    /// Its name in the cluster's queue.
+    pub name: &'a str,
+    /// The program as the nodes see it.
+    pub program: &'a Path,
+    /// The words behind the program's name, by the number of the task in the array.
+    pub tasks: &'a BTreeMap<u32, Vec<String>>,
+    /// Whether it is an array; otherwise there is one task.
+    pub array: bool,
+    /// Where its logs go.
+    pub logs: &'a Path,
+    /// What each task asks for.
+    pub resources: &'a Resources,
+    /// A dependency as Slurm writes it: `afterok:123`.
+    pub after: Option<&'a str>,
+}
+
+/// The batch script.
+pub fn script(batch: &Batch<'_>) -> String {
+    let Resources { partition, time, gpus, cores, memory, together } = batch.resources;
+    let log = batch.logs.join(if batch.array { "slurm-%A_%a.log" } else { "slurm-%j.log" });
     let mut lines = vec!["#!/bin/bash".to_owned()];
     let mut option = |text: String| lines.push(format!("#SBATCH {text}"));
-    option("--job-name=negatoscope".to_owned());
+    option(format!("--job-name={}", batch.name));
     // Slurm splits these lines at spaces unless they are quoted, and knows no other escape.
     option(format!("--output=\"{}\"", log.display()));
     option("--open-mode=append".to_owned());
@@ -52,24 +71,29 @@ pub fn script(program: &Path, runs: &[PathBuf], logs: &Path, resources: &Resourc
     if let Some(partition) = partition {
         option(format!("--partition={partition}"));
     }
-    if several {
+    if batch.array {
         let limit = if *together > 0 { format!("%{together}") } else { String::new() };
-        option(format!("--array=0-{}{limit}", runs.len() - 1));
+        option(format!("--array={}{limit}", ranges(batch.tasks.keys().copied())));
     }
-    if let Some(after) = after {
+    if let Some(after) = batch.after {
         option(format!("--dependency={after}"));
         option("--kill-on-invalid-dep=yes".to_owned());
     }
-    let words: Vec<String> = runs.iter().map(|run| quoted(&run.to_string_lossy())).collect();
-    lines.push(format!("runs=({})", words.join(" ")));
-    lines.push(format!("program={}", quoted(&program.to_string_lossy())));
+    lines.push(format!("program={}", quoted(&batch.program.to_string_lossy())));
+    lines.push("case ${SLURM_ARRAY_TASK_ID:-0} in".to_owned());
+    for (task, words) in batch.tasks {
+        let words: Vec<String> = words.iter().map(|word| quoted(word)).collect();
+        lines.push(format!("{task}) words=({}) ;;", words.join(" ")));
+    }
     lines.push(
-        r#"run=${runs[${SLURM_ARRAY_TASK_ID:-0}]}
-echo "job $SLURM_JOB_ID on $(hostname), restart ${SLURM_RESTART_COUNT:-0}: $run"
+        r#"esac
+echo "job $SLURM_JOB_ID on $(hostname), restart ${SLURM_RESTART_COUNT:-0}: ${words[*]}"
+# As many threads as cores were asked for, also where the node does not fence them off.
+[ -z "$SLURM_CPUS_PER_TASK" ] || export RAYON_NUM_THREADS=$SLURM_CPUS_PER_TASK
 time_is_up=
 trap 'interrupted=1; time_is_up=1; kill -USR1 "$child" 2>/dev/null' USR1
 trap 'interrupted=1; kill -TERM "$child" 2>/dev/null' TERM
-"$program" train "$run" &
+"$program" "${words[@]}" &
 child=$!
 # A signal ends the wait but not the run; the shell remembers how the run ended.
 while :; do
@@ -89,6 +113,19 @@ exit "$code"
     lines.join("\n")
 }
 
+/// Ascending numbers as Slurm writes them: `0-3,7`.
+fn ranges(numbers: impl Iterator<Item = u32>) -> String {
+    let mut found: Vec<(u32, u32)> = Vec::new();
+    for number in numbers {
+        match found.last_mut() {
+            Some((_, last)) if *last + 1 == number => *last = number,
+            _ => found.push((number, number)),
+        }
+    }
+    let words = found.iter().map(|(a, b)| if a == b { a.to_string() } else { format!("{a}-{b}") });
+    words.collect::<Vec<_>>().join(",")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -98,23 +135,37 @@ mod tests {
         Resources { partition: None, time: "60".to_owned(), gpus: 0, cores: 2, memory: "4G".to_owned(), together: 0 }
     }
 
+    fn tasks(runs: &[(u32, &str)]) -> BTreeMap<u32, Vec<String>> {
+        runs.iter().map(|(task, run)| (*task, vec!["train".to_owned(), (*run).to_owned()])).collect()
+    }
+
     #[test]
     fn an_array_asks_for_what_each_run_needs() {
-        let runs = [PathBuf::from("/data/a run"), PathBuf::from("/data/it's")];
+        let runs = tasks(&[(0, "/data/a run"), (1, "/data/it's"), (5, "/data/c")]);
         let asked = Resources { partition: Some("gpu".to_owned()), gpus: 1, together: 4, ..resources() };
-        let text = script(Path::new("/bin/negatoscope"), &runs, Path::new("/data/logs"), &asked, Some("afterok:7"));
+        let batch = Batch {
+            name: "negatoscope",
+            program: Path::new("/bin/negatoscope"),
+            tasks: &runs,
+            array: true,
+            logs: Path::new("/data/logs"),
+            resources: &asked,
+            after: Some("afterok:7"),
+        };
+        let text = script(&batch);
         for line in [
-            "#SBATCH --array=0-1%4",
+            "#SBATCH --array=0-1,5%4",
             "#SBATCH --gres=gpu:1",
             "#SBATCH --partition=gpu",
             "#SBATCH --dependency=afterok:7",
             "#SBATCH --signal=B:USR1@60",
             "#SBATCH --output=\"/data/logs/slurm-%A_%a.log\"",
-            r"runs=('/data/a run' '/data/it'\''s')",
+            "0) words=('train' '/data/a run') ;;",
+            r"1) words=('train' '/data/it'\''s') ;;",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
         }
-        let single = script(Path::new("n"), &runs[..1], Path::new("/l"), &resources(), None);
+        let single = script(&Batch { array: false, after: None, resources: &resources(), ..batch });
         assert!(!single.contains("--array") && !single.contains("--gres") && !single.contains("--dependency"));
     }
 
@@ -131,7 +182,17 @@ mod tests {
         };
         let program = write("program", &format!("#!/bin/bash\n{program}"));
         write("scontrol", &format!("#!/bin/bash\necho \"$*\" > '{}/requeued'\n", folder.path().display()));
-        let text = script(&program, &[folder.path().join("run")], folder.path(), &resources(), None);
+        let run = folder.path().join("run");
+        let batch = Batch {
+            name: "negatoscope",
+            program: &program,
+            tasks: &tasks(&[(0, &run.to_string_lossy())]),
+            array: false,
+            logs: folder.path(),
+            resources: &resources(),
+            after: None,
+        };
+        let text = script(&batch);
         let batch = write("batch", &text);
         let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap());
         let mut child = Command::new(batch)

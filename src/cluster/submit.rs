@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
+
 use super::ClusterError;
 use super::job::{JobId, JobState};
-use super::script::{Resources, script};
+use super::script::{Batch, Resources, script};
 use super::slurm::Slurm;
 use crate::store;
 use crate::training::run_folder::{self, JobRecord, RunFolder};
@@ -53,7 +55,7 @@ impl Submission {
         if self.specs.is_empty() || self.specs.len() > MOST {
             return Err(wrong(&self.out, "give 1 to 1000 specifications"));
         }
-        self.check_words()?;
+        check_words(&self.resources, self.after.as_deref(), &self.out)?;
         store::make_folder(&self.out)?;
         let out =
             std::path::absolute(&self.out).map_err(|e| wrong(&self.out, &format!("has no absolute path: {e}")))?;
@@ -80,61 +82,103 @@ impl Submission {
         let runs: Vec<PathBuf> = runs.into_iter().map(|(_, root)| root).collect();
         let after = self.after.as_ref();
         let after = after.map(|after| if after.contains(':') { after.clone() } else { format!("afterok:{after}") });
-        let text = script(&self.program, &runs, &out, &self.resources, after.as_deref());
+        let words = |run: &PathBuf| vec!["train".to_owned(), run.to_string_lossy().into_owned()];
+        let text = script(&Batch {
+            name: "negatoscope",
+            program: &self.program,
+            tasks: &(0..).zip(runs.iter().map(words)).collect(),
+            array: runs.len() > 1,
+            logs: &out,
+            resources: &self.resources,
+            after: after.as_deref(),
+        });
         let path = out.join(format!("submit-{}.sbatch", &store::hash_bytes(text.as_bytes())[..8]));
         store::write_atomic(&path, text.as_bytes())?;
         let job = self.slurm.submit(&path)?;
         for (task, root) in runs.iter().enumerate() {
             let task = (runs.len() > 1).then_some(task as u32);
-            let record = JobRecord { job, task, host: self.slurm.host.clone() };
-            run_folder::write_job(root, &record)?;
+            let Slurm { host, commands } = self.slurm.clone();
+            run_folder::write_job(root, &JobRecord { job, task, host, commands })?;
+            let terms = Terms { program: self.program.clone(), resources: self.resources.clone() };
+            let text = serde_json::to_vec_pretty(&terms).unwrap_or_default();
+            store::write_atomic(&root.join(TERMS), &text)?;
         }
         Ok(Submitted { job, runs, script: path })
     }
-
-    /// Words that go into the script's options must not bring options of their own.
-    fn check_words(&self) -> Result<(), ClusterError> {
-        let Resources { partition, time, memory, .. } = &self.resources;
-        let plain =
-            |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.:,?+".contains(c));
-        let words = [("partition", partition.as_deref()), ("time", Some(time)), ("memory", Some(memory))];
-        for (name, word) in words.into_iter().chain([("after", self.after.as_deref())]) {
-            if word.is_some_and(|word| !plain(word)) {
-                let problem = format!("\"{}\" is no {name} that Slurm knows", word.unwrap_or_default());
-                return Err(ClusterError::Refused { command: "submit".to_owned(), problem });
-            }
-        }
-        if self.out.to_string_lossy().contains(['"', '\n', '%']) {
-            let problem =
-                "Slurm's log files cannot lie in a folder with quotes or percent signs in its name".to_owned();
-            return Err(ClusterError::Folder { path: self.out.clone(), problem });
-        }
-        Ok(())
-    }
 }
 
-/// Asks the scheduler about the jobs of all runs that have one, each login node once, and fills in what it says.
+/// Words that go into a script's options must not bring options of their own.
+///
+/// # Errors
+/// [`ClusterError`] that names the word.
+pub fn check_words(resources: &Resources, after: Option<&str>, logs: &Path) -> Result<(), ClusterError> {
+    let Resources { partition, time, memory, .. } = resources;
+    let plain =
+        |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.:,?+".contains(c));
+    let words = [("partition", partition.as_deref()), ("time", Some(time)), ("memory", Some(memory)), ("after", after)];
+    for (name, word) in words {
+        if word.is_some_and(|word| !plain(word)) {
+            let problem = format!("\"{}\" is no {name} that Slurm knows", word.unwrap_or_default());
+            return Err(ClusterError::Refused { command: "submit".to_owned(), problem });
+        }
+    }
+    if logs.to_string_lossy().contains(['"', '\n', '%']) {
+        let problem = "Slurm's log files cannot lie in a folder with quotes or percent signs in its name".to_owned();
+        return Err(ClusterError::Folder { path: logs.to_path_buf(), problem });
+    }
+    Ok(())
+}
+
+/// On which terms a run was sent, so that it can be sent again; `job-terms.json` in its folder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Terms {
+    program: PathBuf,
+    resources: Resources,
+}
+
+/// Name of the file with [`Terms`].
+const TERMS: &str = "job-terms.json";
+
+fn id(record: &JobRecord) -> JobId {
+    JobId { job: record.job, task: record.task }
+}
+
+fn slurm(record: &JobRecord) -> Slurm {
+    Slurm { host: record.host.clone(), commands: record.commands.clone() }
+}
+
+/// What the schedulers say about these jobs, each login node asked once: the state of each job, `None` where Slurm no
+/// longer knows it, or why its scheduler could not be asked.
+pub fn ask(records: &[JobRecord]) -> Vec<Result<Option<JobState>, String>> {
+    let mut by_slurm: BTreeMap<Slurm, Vec<usize>> = BTreeMap::new();
+    for (place, record) in records.iter().enumerate() {
+        by_slurm.entry(slurm(record)).or_default().push(place);
+    }
+    let mut answers = vec![Ok(None); records.len()];
+    for (slurm, places) in by_slurm {
+        let ids: Vec<JobId> = places.iter().map(|&place| id(&records[place])).collect();
+        let states = slurm.states(&ids).map_err(|error| error.to_string());
+        for (place, id) in places.into_iter().zip(ids) {
+            answers[place] = states.as_ref().map(|states| states.get(&id).cloned()).map_err(Clone::clone);
+        }
+    }
+    answers
+}
+
+/// Asks about the jobs of all runs that have one, and fills in what is said.
 ///
 /// # Errors
 /// What the first scheduler that could not be asked said; the others have been asked all the same.
-pub fn refresh(statuses: &mut [RunStatus]) -> Result<(), ClusterError> {
-    let mut by_host: BTreeMap<Option<String>, Vec<JobId>> = BTreeMap::new();
-    let id = |record: &JobRecord| JobId { job: record.job, task: record.task };
-    for record in statuses.iter().filter_map(|status| status.job.as_ref()) {
-        by_host.entry(record.host.clone()).or_default().push(id(record));
-    }
+pub fn refresh(statuses: &mut [RunStatus]) -> Result<(), String> {
+    let records: Vec<JobRecord> = statuses.iter().filter_map(|status| status.job.clone()).collect();
     let mut failed = Ok(());
-    for (host, jobs) in by_host {
-        let states = match (Slurm { host: host.clone() }).states(&jobs) {
-            Ok(states) => states,
-            Err(error) => {
-                failed = failed.and(Err(error));
-                continue;
-            }
-        };
-        for status in statuses.iter_mut() {
-            if let Some(record) = status.job.as_ref().filter(|record| record.host == host) {
-                status.job_state = states.get(&id(record)).map(JobState::words);
+    let sent = statuses.iter_mut().filter(|status| status.job.is_some());
+    for (status, answer) in sent.zip(ask(&records)) {
+        match answer {
+            Ok(state) => status.job_state = state.as_ref().map(JobState::words),
+            Err(problem) => {
+                status.job_state = Some("of unknown state".to_owned());
+                failed = failed.and(Err(problem));
             }
         }
     }
@@ -146,11 +190,34 @@ pub fn refresh(statuses: &mut [RunStatus]) -> Result<(), ClusterError> {
 /// # Errors
 /// When the run has no job, or Slurm refuses.
 pub fn cancel(root: &Path) -> Result<(), ClusterError> {
-    let Some(record) = run_folder::job(root) else {
-        let problem = "was not sent to a cluster; pause or stop it in its folder".to_owned();
-        return Err(ClusterError::Folder { path: root.to_path_buf(), problem });
-    };
-    Slurm { host: record.host.clone() }.cancel(JobId { job: record.job, task: record.task })
+    let record = sent(root, "pause or stop it in its folder")?;
+    slurm(&record).cancel(id(&record))
+}
+
+/// Sends the run in `root` once more, on the terms of the last time; it goes on from its last checkpoint.
+///
+/// # Errors
+/// When it was not sent before, its job has not ended, or Slurm refuses.
+pub fn send_again(root: &Path) -> Result<Submitted, ClusterError> {
+    let record = sent(root, "send it with `negatoscope submit`")?;
+    let wrong = |problem: String| ClusterError::Folder { path: root.to_path_buf(), problem };
+    let terms = std::fs::read(root.join(TERMS)).map_err(|e| e.to_string());
+    let terms = terms.and_then(|bytes| serde_json::from_slice::<Terms>(&bytes).map_err(|e| e.to_string()));
+    let Terms { program, resources } = terms.map_err(|e| wrong(format!("its {TERMS} cannot be read: {e}")))?;
+    if slurm(&record).states(&[id(&record)])?.values().any(JobState::is_alive) {
+        return Err(wrong(format!("job {} has not ended yet; cancel it first", id(&record))));
+    }
+    let out = root.parent().unwrap_or(Path::new(".")).to_path_buf();
+    let again =
+        Submission { specs: vec![root.to_path_buf()], out, program, resources, slurm: slurm(&record), after: None };
+    again.send()
+}
+
+fn sent(root: &Path, remedy: &str) -> Result<JobRecord, ClusterError> {
+    run_folder::job(root).ok_or_else(|| {
+        let problem = format!("was not sent to a cluster; {remedy}");
+        ClusterError::Folder { path: root.to_path_buf(), problem }
+    })
 }
 
 #[cfg(test)]

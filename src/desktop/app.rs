@@ -58,7 +58,7 @@ impl App {
         let gpu = cc.wgpu_render_state.as_ref().map(Gpu::new);
         let last = settings.last_model.clone().filter(|path| path.is_file());
         let places = Places::new(options.data.clone());
-        let training = Training::new(ctx, gpu.clone(), places, options.trainer.clone())?;
+        let training = Training::new(ctx, gpu.clone(), places, options.trainer.clone(), options.bond)?;
         let artefacts = Artefacts::new(ctx, gpu.clone())?;
         let mut session = Session::new(ctx, gpu, settings)?;
         if let Some(folder) = &options.cohort {

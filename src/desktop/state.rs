@@ -43,6 +43,49 @@ pub struct Recent {
     pub id: String,
 }
 
+/// Where new runs are sent that are not to be trained on this machine; texts as they are typed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ClusterChoice {
+    /// Whether new runs go there.
+    pub chosen: bool,
+    /// Login node, over ssh; Slurm is on this machine where it is empty.
+    pub host: String,
+    /// Folder of Slurm's commands there, where they are not found without it.
+    pub commands: String,
+    /// The program as the nodes see it; this one where it is empty.
+    pub program: String,
+    /// Folder for runs that every node sees under the same path; the program's own where it is empty.
+    pub folder: String,
+    /// Partition; the cluster's own choice where it is empty.
+    pub partition: String,
+    /// Time limit as Slurm writes it.
+    pub time: String,
+    /// GPUs of a run.
+    pub gpus: u32,
+    /// Cores of a run.
+    pub cores: u32,
+    /// Memory of a run as Slurm writes it.
+    pub memory: String,
+}
+
+impl Default for ClusterChoice {
+    fn default() -> Self {
+        Self {
+            chosen: false,
+            host: String::new(),
+            commands: String::new(),
+            program: String::new(),
+            folder: String::new(),
+            partition: String::new(),
+            time: "24:00:00".to_owned(),
+            gpus: 0,
+            cores: 4,
+            memory: "16G".to_owned(),
+        }
+    }
+}
+
 /// What is remembered between starts. No images, no recipes, nothing of patients.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -69,6 +112,8 @@ pub struct Settings {
     pub training_cohorts: Vec<PathBuf>,
     /// Where the last export went.
     pub export_folder: Option<PathBuf>,
+    /// The cluster that runs were sent to last.
+    pub cluster: ClusterChoice,
 }
 
 impl Default for Settings {
@@ -85,6 +130,7 @@ impl Default for Settings {
             run_folders: Vec::new(),
             training_cohorts: Vec::new(),
             export_folder: None,
+            cluster: ClusterChoice::default(),
         }
     }
 }

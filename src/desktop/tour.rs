@@ -26,6 +26,7 @@ use crate::cohort::phantom::{self, Kind, PhantomOptions};
 use crate::generator::library;
 use crate::progress::Progress;
 use crate::store::{self, StoreError};
+use crate::training::launch::Bond;
 use crate::training::lesson::Player;
 
 /// Longest time anything but the making of a cohort may take.
@@ -283,7 +284,14 @@ impl Tour {
     fn training_in(&self, data: &Path) -> Result<Vec<PathBuf>, TourError> {
         let settings = Some(Settings::default());
         let data = Some(data.to_path_buf());
-        let mut guide = self.guide(Options { settings, data, system_dialogs: false, ..Options::default() });
+        let mut guide = self.guide(Options {
+            settings,
+            data,
+            system_dialogs: false,
+            // Nobody shall find the tour's run still going on.
+            bond: Bond::Tied,
+            ..Options::default()
+        });
         guide.act(Action::Run(Command::GoToTraining))?;
         guide.settle(PATIENCE)?;
         guide.picture("10-training")?;

@@ -12,6 +12,7 @@ mod estimate;
 mod figure;
 mod form;
 pub mod history;
+pub mod jobs;
 pub mod keeper;
 mod list;
 pub mod nearest;
@@ -35,13 +36,15 @@ use super::dialogs::Purpose;
 use super::lightbox::{Gpu, Zoom};
 use super::notice;
 use super::session::Session;
-use super::state::Settings;
+use super::state::{ClusterChoice, Settings};
 use super::task::{Outcome, Task};
 use super::theme;
+use crate::training::launch::Bond;
 use crate::training::queue::Queue;
 use crate::training::run_folder::Request;
 use curves::CurveLook;
 use form::Form;
+use jobs::JobWatcher;
 use keeper::{Deed, Done, Keeper};
 use nearest::Nearest;
 use opening::Opening;
@@ -57,6 +60,7 @@ pub struct Training {
     places: Places,
     watcher: Watcher,
     keeper: Keeper,
+    jobs: JobWatcher,
     report: Report,
     /// Whether the folders have been read once, so that an empty list is known to be empty.
     read: bool,
@@ -69,6 +73,8 @@ pub struct Training {
     teaching: Option<Teaching>,
     zoom: Zoom,
     form: Option<Form>,
+    /// The cluster that runs were sent to last.
+    cluster: ClusterChoice,
     opening: Option<Opening>,
     writing: Option<Task<Result<PathBuf, String>>>,
     /// What was deleted last, and where it lay.
@@ -78,20 +84,27 @@ pub struct Training {
 }
 
 impl Training {
-    /// Begins to watch the runs that are known; `program` is what trains.
+    /// Begins to watch the runs that are known; `program` is what trains, and `bond` whether it outlives this process.
     ///
     /// # Errors
     /// When the system has no threads to give.
-    pub fn new(ctx: &egui::Context, gpu: Option<Gpu>, places: Places, program: Option<PathBuf>) -> io::Result<Self> {
+    pub fn new(
+        ctx: &egui::Context,
+        gpu: Option<Gpu>,
+        places: Places,
+        program: Option<PathBuf>,
+        bond: Bond,
+    ) -> io::Result<Self> {
         let program = match program {
             Some(program) => program,
             None => std::env::current_exe()?,
         };
-        let mut keeper = Keeper::spawn(ctx, places.clone(), program)?;
+        let mut keeper = Keeper::spawn(ctx, places.clone(), program, bond)?;
         keeper.ask(Deed::GoOnWithQueue);
         Ok(Self {
             watcher: Watcher::spawn(ctx, Queue::new(places.data()))?,
             keeper,
+            jobs: JobWatcher::spawn(ctx)?,
             report: Report::default(),
             read: false,
             selected: None,
@@ -104,6 +117,7 @@ impl Training {
             gpu,
             zoom: Zoom::default(),
             form: None,
+            cluster: ClusterChoice::default(),
             opening: None,
             writing: None,
             deleted: None,
@@ -197,6 +211,10 @@ impl Training {
         let (root, state) = (run.root.clone(), run.status.state);
         if state.is_running() {
             self.ask(Deed::Ask(root, Request::Pause));
+        } else if run.is_with_cluster() {
+            // It begins when its turn comes.
+        } else if run.status.job.is_some() && state.can_resume() {
+            self.ask(Deed::SendAgain(root));
         } else if state.can_resume() {
             self.ask(Deed::Start(root));
         }
@@ -280,8 +298,12 @@ impl Training {
         folders.extend(session.settings.run_folders.iter().cloned());
         let followed = self.selected.iter().chain(&self.overlaid).cloned().collect();
         self.watcher.wish(Wish { folders, followed, look: self.look });
-        if let Some(report) = self.watcher.newest() {
+        let answered = self.jobs.advance();
+        let reported = self.watcher.newest();
+        let news = answered || reported.is_some();
+        if let Some(report) = reported {
             self.report = report;
+            self.jobs.follow(&self.report.runs);
             if !self.read {
                 self.read = true;
                 // What goes on is what one comes back to see.
@@ -293,6 +315,11 @@ impl Training {
                 && let Some(followed) = self.report.followed.get(root)
             {
                 self.strip.follow(root, &followed.history.samples);
+            }
+        }
+        if news {
+            for run in &mut self.report.runs {
+                run.job = self.jobs.job(&run.root).cloned();
             }
         }
         self.strip.advance();
@@ -347,10 +374,16 @@ impl Training {
 
     fn done(&mut self, answer: Result<Done, keeper::Refusal>, session: &mut Session) {
         self.watcher.look_again();
+        self.jobs.ask_again();
         match answer {
             Ok(Done::Made(root)) => {
                 if let Some(form) = self.form.take() {
                     session.settings.note_training_cohort(&form.cohort());
+                    session.settings.cluster = form.cluster().clone();
+                }
+                let folder = root.parent().unwrap_or(Path::new("/"));
+                if folder != self.places.runs() {
+                    session.settings.note_runs(folder);
                 }
                 self.select(&root);
             }
@@ -366,7 +399,7 @@ impl Training {
                 self.deleted = None;
                 self.select(&root);
             }
-            Ok(Done::Started(_) | Done::Asked | Done::Queued | Done::Nothing) => {}
+            Ok(Done::Started(_) | Done::Told | Done::Asked | Done::Queued | Done::Nothing) => {}
             Err(refusal) => match &mut self.form {
                 Some(form) => form.refused(refusal),
                 None => session.notices.fail(refusal.reason),
@@ -376,6 +409,7 @@ impl Training {
 
     /// Draws the workspace into all of `ui`.
     pub fn show(&mut self, ui: &mut Ui, session: &Session, actions: &mut Actions) {
+        self.cluster.clone_from(&session.settings.cluster);
         let colors = theme::colors(ui);
         let width = if ui.ctx().content_rect().width() < 1280.0 { 240.0 } else { 288.0 };
         let padded = Frame::new().fill(colors.panel).inner_margin(Margin::symmetric(16, 8));

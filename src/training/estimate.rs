@@ -43,6 +43,12 @@ pub struct Estimate {
     pub seconds: f64,
 }
 
+/// Bytes of weights, gradients and Adam's two means of generator and critic, and of the generator's average, for these
+/// numbers of parameters.
+pub fn fixed_bytes([generator, critic]: [usize; 2]) -> u64 {
+    4 * (5 * generator as u64 + 4 * critic as u64)
+}
+
 /// Takes a few steps at the largest side and says what the whole run will need. Nothing is written.
 ///
 /// # Errors
@@ -56,7 +62,7 @@ pub fn estimate(spec: &RunSpec, source: &dyn RadiographSource) -> Result<Estimat
     let available = memory::available();
     let mut state = State::new(spec, labels, &opened.device)?;
     let parameters = [state.generator.count(), state.critic.count()];
-    let fixed_bytes = 4 * (5 * parameters[0] as u64 + 4 * parameters[1] as u64);
+    let fixed_bytes = fixed_bytes(parameters);
 
     let mut draw = Draw::new(source, spec.seed, spec.data.balanced);
     let mut shrunk = spec.clone();

@@ -156,7 +156,8 @@ pub fn work(queue: &Queue, runs: &Path, mut train: impl FnMut(&Path)) -> Result<
         if queue.read().next.is_empty() {
             return queue.change(|waiting| waiting.current = None);
         }
-        let running = |root: &PathBuf| status::status(root).is_ok_and(|status| status.state.is_running());
+        let running =
+            |root: &PathBuf| status::status(root).is_ok_and(|status| status.state == status::RunState::RunningHere);
         if status::runs_in(runs).iter().any(running) {
             std::thread::sleep(EVERY);
             continue;

@@ -34,6 +34,11 @@ pub trait RadiographSource {
     /// A sentence naming the radiograph and what is wrong with it.
     fn radiograph(&self, i: usize, side: usize) -> Result<Radiograph, String>;
 
+    /// Which part of the train fold this is, where it is not the whole: a hash of the choice.
+    fn part(&self) -> Option<String> {
+        None
+    }
+
     /// Radiographs of the same cohort that are never trained on; only measures of quality look at them.
     fn held_out(&self) -> Option<&dyn RadiographSource> {
         None

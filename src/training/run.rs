@@ -11,7 +11,7 @@ use super::events::{Event, Figures, Log, Quality};
 use super::guard::{self, Verdict};
 use super::quality::Meter;
 use super::reals::{Draw, RadiographSource};
-use super::run_folder::{Request, RunFolder, RunResult};
+use super::run_folder::{Request, RunFolder, RunResult, TrainedOn};
 use super::spec::RunSpec;
 use super::state::{Course, State, StepFigures};
 use super::tensorboard::Board;
@@ -77,6 +77,7 @@ pub fn train_on(
     spec.validate().map_err(|problem| TrainingError::Spec { path: PathBuf::from(&spec.name), problem })?;
     check(spec, source)?;
     let folder = RunFolder::create(out, spec)?;
+    folder.bind(&trained_on(source))?;
     compute::init();
     let mut run = Run::new(&folder, spec, source, watch)?;
     run.going(|run| {
@@ -97,6 +98,7 @@ pub fn resume_on(
     watch: &mut dyn FnMut(&Event),
 ) -> Result<Outcome, TrainingError> {
     check(spec, source)?;
+    folder.bind(&trained_on(source))?;
     compute::init();
     let begun = std::fs::metadata(folder.events()).is_ok_and(|log| log.len() > 0);
     let mut run = Run::new(folder, spec, source, watch)?;
@@ -133,6 +135,11 @@ pub fn check(spec: &RunSpec, source: &dyn RadiographSource) -> Result<(), Traini
         Ok(_) => Ok(()),
         Err(problem) => wrong(problem),
     }
+}
+
+/// What the run folder remembers of its radiographs, so that nobody goes on with it on others.
+fn trained_on(source: &dyn RadiographSource) -> TrainedOn {
+    TrainedOn { cohort: source.facts().identity.clone(), part: source.part() }
 }
 
 /// One process's work on a run.

@@ -54,6 +54,15 @@ pub struct RunResult {
     pub model: Option<PathBuf>,
 }
 
+/// Which radiographs a run is trained on; `trained-on.json`, written when the first step is about to be taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrainedOn {
+    /// Identity of the cohort.
+    pub cohort: String,
+    /// The part of its train fold that a sweep chose; the whole without it.
+    pub part: Option<String>,
+}
+
 /// Name of the lock file.
 const LOCK: &str = "run.lock";
 
@@ -69,6 +78,9 @@ pub struct JobRecord {
     pub task: Option<u32>,
     /// The login node that it was sent from; this machine without it.
     pub host: Option<String>,
+    /// The folder of Slurm's commands there, where they are not found without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commands: Option<PathBuf>,
 }
 
 /// The job that the run in `root` was sent as, if it was.
@@ -208,6 +220,32 @@ impl RunFolder {
         Ok(Self { root: root.to_path_buf(), lock })
     }
 
+    /// Notes what the run is trained on, or refuses what is not what it was begun on.
+    ///
+    /// # Errors
+    /// When it was begun on other radiographs, or the note cannot be written.
+    pub fn bind(&self, now: &TrainedOn) -> Result<(), TrainingError> {
+        let path = self.root.join("trained-on.json");
+        let Ok(bytes) = fs::read(&path) else {
+            let text = serde_json::to_vec_pretty(now).unwrap_or_default();
+            return Ok(store::write_atomic(&path, &text)?);
+        };
+        let wrong = |problem: &str| Err(TrainingError::Folder { path: self.root.clone(), problem: problem.to_owned() });
+        match serde_json::from_slice::<TrainedOn>(&bytes) {
+            Ok(begun) if begun == *now => Ok(()),
+            Ok(begun) if begun.cohort == now.cohort && begun.part.is_some() && now.part.is_none() => wrong(
+                "belongs to a sweep and was begun on the films that the sweep chose; go on with it by: negatoscope sweep run",
+            ),
+            Ok(begun) if begun.cohort == now.cohort => {
+                wrong("was begun on other films of this cohort; begin a new run")
+            }
+            Ok(_) => {
+                wrong("was begun on another cohort than the pack holds now; put the old pack back, or begin a new run")
+            }
+            Err(error) => wrong(&format!("holds a trained-on.json that cannot be read: {error}; remove that file")),
+        }
+    }
+
     /// The folder itself.
     pub fn root(&self) -> &Path {
         &self.root
@@ -305,6 +343,22 @@ mod tests {
         assert_eq!(holder(&root), (None, false));
         assert!(message(RunFolder::create(&root, &spec)).contains("already holds a run"));
         assert_eq!(RunFolder::open(&root).unwrap().1.schedule, spec.schedule);
+    }
+
+    #[test]
+    fn a_run_goes_on_with_the_films_it_was_begun_on_and_no_others() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder =
+            RunFolder::create(&parent.path().join("run"), &preset("small-64", Family::ProgGan).unwrap()).unwrap();
+        let on = |cohort: &str, part: Option<&str>| TrainedOn { cohort: cohort.into(), part: part.map(str::to_owned) };
+        let said = |on: &TrainedOn| folder.bind(on).unwrap_err().to_string();
+        folder.bind(&on("a", Some("fold"))).unwrap();
+        folder.bind(&on("a", Some("fold"))).unwrap();
+        assert!(said(&on("a", None)).contains("negatoscope sweep run"));
+        assert!(said(&on("a", Some("other"))).contains("other films"));
+        assert!(said(&on("b", Some("fold"))).contains("another cohort"));
+        fs::write(folder.root().join("trained-on.json"), "{").unwrap();
+        assert!(said(&on("a", Some("fold"))).contains("remove that file"));
     }
 
     #[test]

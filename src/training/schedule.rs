@@ -6,6 +6,12 @@ use crate::generator::network::Growth;
 /// Steps from one reading of the schedule to the next (facts on the GAN benchmark, §3).
 pub const STEPS_PER_READING: u64 = 4;
 
+/// What `rate` images per second at side `from` become at side `to`, if every doubling of the side divides the rate by 3.
+pub fn pace_at(rate: f64, from: usize, to: usize) -> f64 {
+    let doublings = |side: usize| side.max(1).ilog2() as i32;
+    rate * 3f64.powi(doublings(from) - doublings(to))
+}
+
 impl Schedule {
     /// The level in use and its growth after `shown` real images.
     ///
@@ -26,8 +32,7 @@ impl Schedule {
         unreachable!("the last level has no end")
     }
 
-    /// Seconds left after `shown` images at `rate` images per second now, if every doubling of the side divides the
-    /// rate by 3.
+    /// Seconds left after `shown` images at `rate` images per second now, by the rule of [`pace_at`].
     pub fn seconds_left(&self, shown: u64, rate: f64) -> f64 {
         let (total, now) = (self.total() as f64, self.at(shown).0.side);
         let (mut begins, mut seconds) = (0.0, 0.0);
@@ -36,7 +41,7 @@ impl Schedule {
             let own = 1000.0 * (fade + level.stable_kimg);
             let ends = if i + 1 == self.levels.len() { total } else { (begins + own).min(total) };
             let images = (ends - f64::max(begins, shown as f64)).max(0.0);
-            seconds += images / rate * 3f64.powi(level.side.ilog2() as i32 - now.ilog2() as i32);
+            seconds += images / pace_at(rate, now, level.side);
             begins = ends;
         }
         seconds
@@ -45,7 +50,7 @@ impl Schedule {
     /// Seconds of the whole run where the last side trains at `rate` images per second, by the same rule.
     pub fn seconds_at(&self, rate: f64) -> f64 {
         let (first, last) = (self.levels[0].side, self.levels[self.levels.len() - 1].side);
-        self.seconds_left(0, rate * 3f64.powi(last.ilog2() as i32 - first.ilog2() as i32))
+        self.seconds_left(0, pace_at(rate, last, first))
     }
 
     /// Real images over the whole run.

@@ -1,6 +1,8 @@
 //! What a run will cost, before it is begun: time from a pace that this machine has shown, else from a stated guess.
 
 use crate::generator::Family;
+use crate::training::estimate::fixed_bytes;
+use crate::training::schedule::pace_at;
 use crate::training::spec::{Loss, RunSpec};
 
 use super::watcher::Run;
@@ -20,37 +22,31 @@ pub struct Estimate {
 
 /// Estimates a run with `labels` findings; `runs` are those whose pace is known.
 pub fn estimate(spec: &RunSpec, labels: usize, runs: &[Run]) -> Estimate {
-    let first = spec.schedule.levels.first().map_or(spec.network.resolution, |level| level.side);
+    let largest = spec.network.resolution;
     let alike = runs.iter().find_map(|run| {
         let (other, figures) = (run.spec.as_ref()?, run.status.figures.as_ref()?);
         let same =
             other.network == spec.network && std::mem::discriminant(&other.loss) == std::mem::discriminant(&spec.loss);
         let known = same && figures.images_per_second > 0.0 && figures.side > 0;
-        known.then(|| (figures.images_per_second * slower(figures.side, first), run.status.name.clone()))
+        known.then(|| (pace_at(figures.images_per_second, figures.side, largest), run.status.name.clone()))
     });
     let (pace, measured_on) = match alike {
         Some((pace, name)) => (pace, Some(name)),
-        None => (guess(spec) * slower(spec.network.resolution, first), None),
+        None => (guess(spec), None),
     };
     let architecture = spec.architecture(labels.max(1));
     let generator: usize = architecture.generator().iter().map(crate::generator::architecture::Parameter::count).sum();
     let critic: usize = architecture.critic().iter().map(crate::generator::architecture::Parameter::count).sum();
     let levels = spec.schedule.levels.iter().map(|level| level.batch as f64 * activations(spec, level.side));
     let activations = levels.fold(0.0, f64::max);
-    // Weights, gradients and two moments of both networks, the average, and 64 MB of program.
-    let weights = 4.0 * (4 * (generator + critic) + generator) as f64;
+    let weights = fixed_bytes([generator, critic]) as f64;
     Estimate {
-        seconds: spec.schedule.seconds_left(0, pace),
+        seconds: spec.schedule.seconds_at(pace),
         measured_on,
+        // 64 MB of program.
         memory: weights + 4.0 * activations + 64e6,
         parameters: generator + critic,
     }
-}
-
-/// How much faster or slower `to` pixels are than `from`: every doubling of the side costs about three times as much.
-fn slower(from: usize, to: usize) -> f64 {
-    let doublings = |side: usize| f64::from(side.max(1).ilog2());
-    3f64.powf(doublings(from) - doublings(to))
 }
 
 /// Images per second at full size, from the pace of a narrow network on two processor cores: 27 at 64 px with R1.
@@ -63,7 +59,7 @@ fn guess(spec: &RunSpec) -> f64 {
         Loss::WganGp { .. } => 0.55,
         Loss::R1 { .. } => 1.0,
     };
-    27.0 * slower(64, network.resolution) * loss * cores / 2.0 / (width * width)
+    pace_at(27.0, 64, network.resolution) * loss * cores / 2.0 / (width * width)
 }
 
 /// Numbers that one image keeps alive in a step: about twelve times the features of both networks at every side.
@@ -113,6 +109,7 @@ mod tests {
             problem: None,
             queued: None,
             has_model: false,
+            job: None,
             last_words: String::new(),
             made: 0,
         };

@@ -8,11 +8,14 @@ use std::thread;
 use eframe::egui;
 
 use super::Places;
+use crate::cluster::{self, Resources, Slurm, Submission};
 use crate::cohort::Pack;
+use crate::desktop::state::ClusterChoice;
+use crate::training::launch::{self, Bond};
 use crate::training::queue::Queue;
 use crate::training::run_folder::{self, Request, RunFolder};
 use crate::training::spec::RunSpec;
-use crate::training::{launch, status};
+use crate::training::status;
 
 /// One thing to be done.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,6 +29,17 @@ pub enum Deed {
     },
     /// Begins or resumes a run.
     Start(PathBuf),
+    /// Makes a run's folder and sends it to a cluster.
+    Send {
+        /// What fixes the run.
+        spec: Box<RunSpec>,
+        /// Where to, and what it asks for.
+        cluster: Box<ClusterChoice>,
+    },
+    /// Sends a run once more that was sent before.
+    SendAgain(PathBuf),
+    /// Takes a run's job back from the cluster.
+    CancelJob(PathBuf),
     /// Leaves a request in its folder.
     Ask(PathBuf, Request),
     /// Puts it at the end of the queue.
@@ -45,6 +59,13 @@ pub enum Deed {
     GoOnWithQueue,
 }
 
+impl Deed {
+    /// Whether another machine may have to answer, so that it must not keep others waiting.
+    fn is_far(&self) -> bool {
+        matches!(self, Self::Send { .. } | Self::SendAgain(_) | Self::CancelJob(_))
+    }
+}
+
 /// What was done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Done {
@@ -52,6 +73,8 @@ pub enum Done {
     Made(PathBuf),
     /// A run was begun or resumed.
     Started(PathBuf),
+    /// A job was sent again, or taken back.
+    Told,
     /// A request was left.
     Asked,
     /// The queue was changed.
@@ -86,21 +109,28 @@ pub struct Keeper {
 }
 
 impl Keeper {
-    /// Starts the thread; `program` is what trains.
+    /// Starts the thread; `program` is what trains, and `bond` says whether it outlives this process.
     ///
     /// # Errors
     /// When the system has no thread to give.
-    pub fn spawn(ctx: &egui::Context, places: Places, program: PathBuf) -> io::Result<Self> {
+    pub fn spawn(ctx: &egui::Context, places: Places, program: PathBuf, bond: Bond) -> io::Result<Self> {
         let (deeds, of_thread) = mpsc::channel::<Deed>();
         let (sender, answers) = mpsc::channel();
         let ctx = ctx.clone();
         thread::Builder::new().name("keep runs".to_owned()).spawn(move || {
             for deed in of_thread {
-                let answer = act(deed, &places, &program);
-                if sender.send(answer).is_err() {
-                    return;
+                let (sender, ctx, places, program) = (sender.clone(), ctx.clone(), places.clone(), program.clone());
+                let apart = deed.is_far();
+                let perform = move || {
+                    // Whoever asked may have gone.
+                    let _ = sender.send(act(deed, &places, &program, bond));
+                    ctx.request_repaint();
+                };
+                if !apart {
+                    perform();
+                } else if let Err(error) = thread::Builder::new().name("tell the cluster".to_owned()).spawn(perform) {
+                    tracing::warn!("no thread could be started to tell the cluster: {error}");
                 }
-                ctx.request_repaint();
             }
         })?;
         Ok(Self { deeds, answers, open: 0 })
@@ -126,7 +156,7 @@ impl Keeper {
     }
 }
 
-fn act(deed: Deed, places: &Places, program: &Path) -> Result<Done, Refusal> {
+fn act(deed: Deed, places: &Places, program: &Path, bond: Bond) -> Result<Done, Refusal> {
     let refused = |reason: String| Refusal { reason, cohort: false };
     let queue = Queue::new(places.data());
     match deed {
@@ -140,7 +170,7 @@ fn act(deed: Deed, places: &Places, program: &Path) -> Result<Done, Refusal> {
                 queue.add(&root).map_err(|error| refused(error.to_string()))?;
                 work_on(&queue, program).map_err(refused)?;
             } else {
-                start(program, &root).map_err(refused)?;
+                start(program, &root, bond).map_err(refused)?;
             }
             Ok(Done::Made(root))
         }
@@ -150,8 +180,20 @@ fn act(deed: Deed, places: &Places, program: &Path) -> Result<Done, Refusal> {
                 let _ = std::fs::remove_file(root.join(request));
             }
             queue.remove(&root).map_err(|error| refused(error.to_string()))?;
-            start(program, &root).map_err(refused)?;
+            start(program, &root, bond).map_err(refused)?;
             Ok(Done::Started(root))
+        }
+        Deed::Send { spec, cluster } => send(*spec, &cluster, places, program),
+        Deed::SendAgain(root) => {
+            for request in ["request.pause", "request.stop"] {
+                let _ = std::fs::remove_file(root.join(request));
+            }
+            cluster::send_again(&root).map_err(|error| refused(error.to_string()))?;
+            Ok(Done::Told)
+        }
+        Deed::CancelJob(root) => {
+            cluster::cancel(&root).map_err(|error| refused(error.to_string()))?;
+            Ok(Done::Told)
         }
         Deed::Ask(root, request) => {
             run_folder::request(&root, request).map_err(|error| refused(error.to_string()))?;
@@ -191,6 +233,43 @@ fn act(deed: Deed, places: &Places, program: &Path) -> Result<Done, Refusal> {
     }
 }
 
+/// Makes a run's folder where every node sees it, and sends it.
+fn send(spec: RunSpec, choice: &ClusterChoice, places: &Places, program: &Path) -> Result<Done, Refusal> {
+    let refused = |reason: String| Refusal { reason, cohort: false };
+    let spec = checked(spec).map_err(|reason| Refusal { reason, cohort: true })?;
+    let given = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
+    let folder = given(&choice.folder).map_or_else(|| places.runs(), PathBuf::from);
+    let root = Places::new_in(&folder, &spec.name).map_err(refused)?;
+    drop(RunFolder::create(&root, &spec).map_err(|error| refused(error.to_string()))?);
+    let submission = Submission {
+        specs: vec![root.clone()],
+        out: folder,
+        program: given(&choice.program).map_or_else(|| program.to_path_buf(), PathBuf::from),
+        resources: Resources {
+            partition: given(&choice.partition),
+            time: choice.time.trim().to_owned(),
+            gpus: choice.gpus,
+            cores: choice.cores.max(1),
+            memory: choice.memory.trim().to_owned(),
+            together: 0,
+        },
+        slurm: slurm(choice),
+        after: None,
+    };
+    if let Err(error) = submission.send() {
+        // Nothing but the spec lies in it, and that is still in the form.
+        let _ = std::fs::remove_dir_all(&root);
+        return Err(refused(error.to_string()));
+    }
+    Ok(Done::Made(root))
+}
+
+/// Where the Slurm of a choice is called.
+pub fn slurm(choice: &ClusterChoice) -> Slurm {
+    let given = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
+    Slurm { host: given(&choice.host), commands: given(&choice.commands).map(PathBuf::from) }
+}
+
 /// The spec with its cohort's path made whole, if that pack can serve it.
 fn checked(mut spec: RunSpec) -> Result<RunSpec, String> {
     spec.cohort = std::path::absolute(&spec.cohort).unwrap_or(spec.cohort);
@@ -205,8 +284,8 @@ fn checked(mut spec: RunSpec) -> Result<RunSpec, String> {
     Ok(spec)
 }
 
-fn start(program: &Path, root: &Path) -> Result<(), String> {
-    let child = launch::launch(program, root);
+fn start(program: &Path, root: &Path, bond: Bond) -> Result<(), String> {
+    let child = launch::launch(program, root, bond);
     let child = child.map_err(|error| format!("{} could not be started: {error}", program.display()))?;
     let_go(child);
     Ok(())
@@ -221,7 +300,12 @@ fn work_on(queue: &Queue, program: &Path) -> Result<(), String> {
 /// The process goes on without the window; while the window is there, a thread takes note of its end, so that nothing is
 /// left of it.
 fn let_go(mut child: std::process::Child) {
-    let waiting = thread::Builder::new().name("wait for training".to_owned()).spawn(move || child.wait());
+    let waiting = thread::Builder::new().name("wait for training".to_owned()).spawn(move || {
+        // Waiting would close it, and a run that is tied to this process ends with its standard input.
+        let line = child.stdin.take();
+        let _ = child.wait();
+        drop(line);
+    });
     if let Err(error) = waiting {
         tracing::warn!("no thread waits for the training process: {error}");
     }

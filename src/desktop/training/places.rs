@@ -51,9 +51,16 @@ impl Places {
     /// # Errors
     /// A sentence, when the folder of runs cannot be made.
     pub fn new_run(&self, name: &str) -> Result<PathBuf, String> {
-        let runs = self.runs();
-        std::fs::create_dir_all(&runs).map_err(|error| format!("cannot make {}: {error}", runs.display()))?;
-        Ok(free(&runs, &name.trim().replace(' ', "-")))
+        Self::new_in(&self.runs(), name)
+    }
+
+    /// The same in another folder of runs.
+    ///
+    /// # Errors
+    /// A sentence, when that folder cannot be made.
+    pub fn new_in(runs: &Path, name: &str) -> Result<PathBuf, String> {
+        std::fs::create_dir_all(runs).map_err(|error| format!("cannot make {}: {error}", runs.display()))?;
+        Ok(free(runs, &name.trim().replace(' ', "-")))
     }
 
     /// Where the run in `root` goes when it is deleted: a folder beside it, so that moving it is one step that cannot be

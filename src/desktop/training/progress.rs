@@ -3,6 +3,7 @@
 use eframe::egui::{Color32, Rect, Role, Sense, Ui, WidgetInfo, vec2};
 
 use super::watcher::Run;
+use crate::cluster::JobState;
 use crate::desktop::theme::{self, Colors};
 use crate::training::status::RunState;
 
@@ -41,6 +42,8 @@ pub fn state(run: &Run) -> String {
         _ if run.problem.is_some() => "cannot be read".to_owned(),
         Some(1) if !state.is_running() => "next in the queue".to_owned(),
         Some(place) if !state.is_running() => format!("{place} in the queue"),
+        _ if run.is_with_cluster() && !state.is_running() => on_cluster(run),
+        _ if state == RunState::NotBegun && run.status.job.is_some() => "sent to the cluster".to_owned(),
         _ if state == RunState::NotBegun && !run.last_words.is_empty() => "did not begin".to_owned(),
         _ if state == RunState::NotBegun => "starting".to_owned(),
         _ if run.status.request.is_some() && state.is_running() => "about to obey".to_owned(),
@@ -48,8 +51,22 @@ pub fn state(run: &Run) -> String {
     }
 }
 
+/// How a run stands that the cluster has and nobody trains yet.
+fn on_cluster(run: &Run) -> String {
+    let Some(job) = &run.job else { return String::new() };
+    let words = job.state.as_ref().ok().and_then(Option::as_ref).map(JobState::words).unwrap_or_default();
+    match run.status.state {
+        _ if !job.waits() => "starting on the cluster".to_owned(),
+        RunState::NotBegun => format!("{words} on the cluster"),
+        _ => format!("{words} again on the cluster"),
+    }
+}
+
 /// The colour of the state: amber while samples are being made, red where something is wrong. The word stands beside it.
 pub fn color(run: &Run, colors: &Colors) -> Color32 {
+    if run.is_with_cluster() && !run.status.state.is_running() {
+        return colors.dim;
+    }
     let failed = run.problem.is_some() || run.status.state == RunState::NotBegun && !run.last_words.is_empty();
     match run.status.state {
         RunState::Failed | RunState::Interrupted => colors.danger,

@@ -57,6 +57,13 @@ fn head(ui: &mut Ui, training: &mut Training, run: &Run, actions: &mut Actions) 
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             more(ui, training, run, actions);
             let state = run.status.state;
+            let sent = run.status.job.is_some();
+            if run.is_with_cluster() {
+                let tooltip = "Takes the job back from the cluster; a run that goes on writes a checkpoint first.";
+                if text_button(ui, "Cancel job", tooltip).clicked() {
+                    training.ask(Deed::CancelJob(run.root.clone()));
+                }
+            }
             if state.is_running() {
                 if text_button(ui, "Stop", "Writes a checkpoint and ends the run for good; its model stays.").clicked()
                 {
@@ -76,6 +83,17 @@ fn head(ui: &mut Ui, training: &mut Training, run: &Run, actions: &mut Actions) 
                 }
                 if text_button(ui, "Start now", "Does not wait for its turn.").clicked() {
                     training.ask(Deed::Start(run.root.clone()));
+                }
+            } else if sent && state.can_resume() {
+                if !run.is_with_cluster() {
+                    let tooltip = "Goes on from the last checkpoint on this computer, without the cluster.";
+                    if text_button(ui, "Resume here", tooltip).clicked() {
+                        training.ask(Deed::Start(run.root.clone()));
+                    }
+                    let tooltip = "As a new job on the same terms; it goes on from the last checkpoint.";
+                    if text_button(ui, "Send again", tooltip).clicked() {
+                        training.ask(Deed::SendAgain(run.root.clone()));
+                    }
                 }
             } else if state.can_resume() {
                 if text_button(ui, "Add to queue", "Goes on when the runs before it have ended.").clicked() {
@@ -146,6 +164,14 @@ fn facts(ui: &mut Ui, run: &Run) {
     if let Some(holder) = run.status.holder.as_ref().filter(|_| run.status.state.is_running()) {
         item("process", &format!("{} on {}", holder.pid, holder.host));
     }
+    if let Some(job) = &run.job {
+        let words = match &job.state {
+            Ok(Some(state)) => state.words(),
+            Ok(None) => "no longer known to the cluster".to_owned(),
+            Err(_) => "not known".to_owned(),
+        };
+        item(&job.name(), &words);
+    }
     item("cohort", &run.status.cohort.file_name().unwrap_or_default().to_string_lossy());
     ui.add(Label::new(text).wrap());
 }
@@ -155,7 +181,11 @@ fn trouble(run: &Run) -> Option<String> {
     if let Some(problem) = &run.problem {
         return Some(problem.clone());
     }
+    if let Some(trouble) = run.job.as_ref().and_then(|job| job.trouble(run.status.state)) {
+        return Some(trouble);
+    }
     match run.status.state {
+        _ if run.is_with_cluster() => None,
         RunState::Interrupted => Some(
             "Its process ended without a word: it was killed, or the power failed. Resuming goes on from the last good \
              checkpoint."
@@ -175,7 +205,7 @@ fn more(ui: &mut Ui, training: &mut Training, run: &Run, actions: &mut Actions) 
         if ui.button("Duplicate…").on_hover_text("Composes a new run like this one.").clicked()
             && let Some(spec) = &run.spec
         {
-            training.form = Some(super::Form::like(spec, &training.places));
+            training.form = Some(super::Form::like(spec, &training.places, &training.cluster));
         }
         if ui.button("Export curves…").on_hover_text("As SVG, PNG or CSV, by the ending of the name.").clicked() {
             actions.push(Action::Run(Command::ExportCurves));
@@ -183,9 +213,13 @@ fn more(ui: &mut Ui, training: &mut Training, run: &Run, actions: &mut Actions) 
         if ui.button("Copy folder").on_hover_text("Copies the path of the run's folder.").clicked() {
             ui.ctx().copy_text(run.root.display().to_string());
         }
-        let running = run.status.state.is_running();
-        let delete = ui.add_enabled(!running, Button::new("Delete…"));
-        let tooltip = if running { "Pause or stop it first." } else { "Moves the folder to a bin beside it." };
+        let (running, sent) = (run.status.state.is_running(), run.is_with_cluster());
+        let delete = ui.add_enabled(!running && !sent, Button::new("Delete…"));
+        let tooltip = match (running, sent) {
+            (true, _) => "Pause or stop it first.",
+            (_, true) => "Cancel its job first.",
+            (false, false) => "Moves the folder to a bin beside it.",
+        };
         if delete.on_hover_text(tooltip).on_disabled_hover_text(tooltip).clicked() {
             training.doomed = Some(run.root.clone());
         }

@@ -16,6 +16,7 @@ use eframe::egui;
 use super::Places;
 use super::curves::{CurveLook, Curves};
 use super::history::History;
+use super::jobs::Job;
 use crate::training::launch;
 use crate::training::queue::{Queue, Waiting};
 use crate::training::run_folder::RunFolder;
@@ -51,6 +52,8 @@ pub struct Run {
     pub queued: Option<usize>,
     /// The end of what its process said, where it would not begin or go on.
     pub last_words: String,
+    /// What the cluster says about its job, where it was sent as one and the cluster has been asked.
+    pub job: Option<Job>,
     /// Whether a model file is there to be opened.
     pub has_model: bool,
     /// Seconds since 1970 at which its folder was made, as far as known; newest runs come first.
@@ -90,6 +93,23 @@ impl Report {
             || self.runs != other.runs
             || self.waiting != other.waiting
             || !same(&self.followed, &other.followed)
+    }
+}
+
+impl Run {
+    /// How it stands, in the words of the list.
+    pub fn words(&self) -> String {
+        super::progress::state(self)
+    }
+
+    /// Whether this machine trains it.
+    pub fn runs_here(&self) -> bool {
+        self.status.state == RunState::RunningHere
+    }
+
+    /// Whether it waits or runs on a cluster, as far as the cluster says.
+    pub fn is_with_cluster(&self) -> bool {
+        self.job.as_ref().is_some_and(Job::is_alive)
     }
 }
 
@@ -210,6 +230,7 @@ impl Looker {
             report.runs.push(Run {
                 queued: report.waiting.place(&root),
                 has_model: root.join("model.safetensors").is_file(),
+                job: None,
                 last_words: match watched.watch.status().state {
                     RunState::NotBegun | RunState::Failed => launch::last_words(&root, 2),
                     _ => String::new(),
