@@ -66,6 +66,9 @@ for number in range(args.rounds):
         # Weights are written once; they do not change.
         keep = ["--weights", weights] if number == 0 and work not in ("start", "window") else []
         for row in bench(work, *keep):
+            if "failed" in row:
+                print(f"not measured: {row}", file=sys.stderr)
+                continue
             name = {
                 "sampler": lambda: f"{row['network']} {row['resolution']} px, batch {row['batch']}",
                 "encoder": lambda: f"{row['network']} {row['resolution']} px, batch {row['batch']}",
