@@ -1,6 +1,11 @@
-//! The figure of a sweep: what is drawn, apart from who draws it, and drawn as SVG with its text as text.
+//! The figure of a sweep: what is drawn, apart from who draws it. On screen the window draws it; [`drawing`] turns it into
+//! shapes, which [`svg`] writes with their text as text and [`png`] paints.
 
-use std::fmt::Write as _;
+pub mod drawing;
+mod png;
+mod svg;
+
+pub use svg::escape;
 
 use super::published;
 use super::result::{SweepResult, Value};
@@ -241,144 +246,7 @@ fn range(series: &[Series], view: View) -> (f64, f64) {
     ((low * 20.0 - 0.2).floor() / 20.0, (high * 20.0 + 0.2).ceil() / 20.0)
 }
 
-/// Colours of a drawn figure.
-#[derive(Debug, Clone, Copy)]
-pub struct Palette {
-    /// Ground.
-    pub ground: &'static str,
-    /// Text and axes.
-    pub text: &'static str,
-    /// Dim text and grid.
-    pub dim: &'static str,
-    /// Grid lines.
-    pub grid: &'static str,
-    /// Real.
-    pub real: &'static str,
-    /// cpD-GAN.
-    pub cpd: &'static str,
-    /// prog-GAN.
-    pub prog: &'static str,
-    /// Published values.
-    pub published: &'static str,
-}
-
-/// Colours on white paper.
-pub const PAPER: Palette = Palette {
-    ground: "#FFFFFF",
-    text: "#1B232B",
-    dim: "#5B6875",
-    grid: "#E3E8ED",
-    real: "#0F6E86",
-    cpd: "#9A6A00",
-    prog: "#C99A2E",
-    published: "#8A949E",
-};
-
-impl Palette {
-    /// The colour of a curve.
-    pub fn ink(&self, ink: Ink) -> &'static str {
-        match ink {
-            Ink::Real => self.real,
-            Ink::Cpd => self.cpd,
-            Ink::Prog => self.prog,
-            Ink::Published => self.published,
-        }
-    }
-}
-
-/// Width of a drawn figure in its own unit.
-pub const WIDTH: f64 = 760.0;
-/// Height of a drawn figure without its legend.
-pub const HEIGHT: f64 = 440.0;
-const LEFT: f64 = 64.0;
-const RIGHT: f64 = 20.0;
-const TOP: f64 = 40.0;
-const BOTTOM: f64 = 52.0;
-const LEGEND_LINE: f64 = 20.0;
-
-/// A number as an axis shows it.
-pub fn short(value: f64) -> String {
-    if value.fract() == 0.0 { format!("{value:.0}") } else { format!("{value}") }
-}
-
-/// Text with the characters that XML keeps for itself written as entities.
-pub fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
-}
-
 impl Figure {
-    /// The figure as SVG. `font` is a CSS `src` for the face "Figure" (a data URI), or `None` where the page has one.
-    pub fn svg(&self, palette: &Palette, font: Option<&str>) -> String {
-        let height = HEIGHT + LEGEND_LINE * self.series.len().max(1) as f64;
-        let (low, high) = self.extent();
-        let x = |place: f64| LEFT + (place - low) / (high - low) * (WIDTH - LEFT - RIGHT);
-        let span = (self.range.1 - self.range.0).max(1e-9);
-        let y = |value: f64| HEIGHT - BOTTOM - (value - self.range.0) / span * (HEIGHT - TOP - BOTTOM);
-        let mut svg = String::new();
-        // Writing to a String cannot fail; the results are let go.
-        let _ = write!(
-            svg,
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" width=\"{WIDTH}\" height=\"{height}\" \
-             font-family=\"Figure, Roboto, sans-serif\" font-size=\"12\" role=\"img\" aria-label=\"{}\">",
-            escape(&format!("{}: {} against {}", self.title, self.y_label, self.x_label))
-        );
-        if let Some(font) = font {
-            let _ = write!(svg, "<style>@font-face{{font-family:Figure;src:{font}}}</style>");
-        }
-        let _ = write!(svg, "<rect width=\"{WIDTH}\" height=\"{height}\" fill=\"{}\"/>", palette.ground);
-        let mut text = |at: (f64, f64), anchor: &str, size: u32, color: &str, more: &str, words: &str| {
-            let _ = write!(
-                svg,
-                "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\" font-size=\"{size}\" fill=\"{color}\"{more}>{}</text>",
-                at.0,
-                at.1,
-                escape(words)
-            );
-        };
-        text((LEFT, 22.0), "start", 15, palette.text, "", &self.title);
-        let middle = (TOP + HEIGHT - BOTTOM) / 2.0;
-        let turned = format!(" transform=\"rotate(-90 16 {middle:.1})\"");
-        text((16.0, middle), "middle", 12, palette.dim, &turned, &self.y_label);
-        text(((LEFT + WIDTH - RIGHT) / 2.0, HEIGHT - 12.0), "middle", 12, palette.dim, "", &self.x_label);
-        for tick in &self.ticks {
-            text((x(self.place(*tick)), HEIGHT - BOTTOM + 18.0), "middle", 12, palette.text, "", &short(*tick));
-        }
-        let heights = self.heights();
-        for height in &heights {
-            text((LEFT - 8.0, y(*height) + 4.0), "end", 12, palette.text, "", &format!("{height:.2}"));
-        }
-        for height in &heights {
-            let at = y(*height);
-            let _ = write!(
-                svg,
-                "<line x1=\"{LEFT}\" x2=\"{:.1}\" y1=\"{at:.1}\" y2=\"{at:.1}\" stroke=\"{}\"/>",
-                WIDTH - RIGHT,
-                palette.grid
-            );
-        }
-        for series in &self.series {
-            let color = palette.ink(series.ink);
-            self.draw(&mut svg, series, color, &x, &y);
-        }
-        for (line, series) in self.series.iter().enumerate() {
-            let at = HEIGHT + LEGEND_LINE * line as f64 + 4.0;
-            let color = palette.ink(series.ink);
-            let dash = dash(series.ink);
-            let _ = write!(
-                svg,
-                "<line x1=\"{LEFT}\" x2=\"{:.1}\" y1=\"{at:.1}\" y2=\"{at:.1}\" stroke=\"{color}\" stroke-width=\"2\"{dash}/>\
-                 <text x=\"{:.1}\" y=\"{:.1}\" fill=\"{}\">{}</text>",
-                LEFT + 28.0,
-                LEFT + 36.0,
-                at + 4.0,
-                palette.text,
-                escape(&series.name)
-            );
-        }
-        svg.push_str("</svg>");
-        svg
-    }
-
     /// Heights of the grid lines, at most about eight.
     pub fn heights(&self) -> Vec<f64> {
         let span = self.range.1 - self.range.0;
@@ -393,74 +261,17 @@ impl Figure {
         let last = (self.range.1 / step + 1e-9).floor() as i64;
         (first..=last).map(|i| i as f64 * step).collect()
     }
-
-    fn draw(&self, svg: &mut String, series: &Series, color: &str, x: &dyn Fn(f64) -> f64, y: &dyn Fn(f64) -> f64) {
-        let place = |mark: &Mark| x(self.place(mark.x));
-        let band: Vec<&Mark> = series.marks.iter().filter(|mark| mark.interval.is_some()).collect();
-        let ends = |mark: &Mark| mark.interval.unwrap_or((mark.y, mark.y));
-        if band.len() > 1 {
-            let upper = band.iter().map(|mark| format!("{:.1},{:.1}", place(mark), y(ends(mark).1)));
-            let lower = band.iter().rev().map(|mark| format!("{:.1},{:.1}", place(mark), y(ends(mark).0)));
-            let points = upper.chain(lower).collect::<Vec<_>>().join(" ");
-            let _ = write!(svg, "<polygon points=\"{points}\" fill=\"{color}\" fill-opacity=\"0.14\"/>");
-        }
-        let line = series.marks.iter().map(|mark| format!("{:.1},{:.1}", place(mark), y(mark.y)));
-        let width = if series.ink == Ink::Published { "1" } else { "2" };
-        let _ = write!(
-            svg,
-            "<polyline points=\"{}\" fill=\"none\" stroke=\"{color}\" stroke-width=\"{width}\"{}/>",
-            line.collect::<Vec<_>>().join(" "),
-            dash(series.ink)
-        );
-        for mark in &series.marks {
-            let at = place(mark);
-            if let Some((low, high)) = mark.interval {
-                let (low, high) = (y(low), y(high));
-                let _ = write!(
-                    svg,
-                    "<line x1=\"{at:.1}\" x2=\"{at:.1}\" y1=\"{low:.1}\" y2=\"{high:.1}\" stroke=\"{color}\"/>"
-                );
-            }
-            for seed in &mark.seeds {
-                let height = y(*seed);
-                let _ = write!(
-                    svg,
-                    "<circle cx=\"{:.1}\" cy=\"{height:.1}\" r=\"2\" fill=\"none\" stroke=\"{color}\"/>",
-                    at + 7.0
-                );
-            }
-            let height = y(mark.y);
-            let _ = match series.ink {
-                Ink::Published => write!(
-                    svg,
-                    "<path d=\"M{at:.1} {:.1}l3 3l-3 3l-3 -3z\" fill=\"none\" stroke=\"{color}\"/>",
-                    height - 3.0
-                ),
-                Ink::Real => write!(
-                    svg,
-                    "<rect x=\"{:.1}\" y=\"{:.1}\" width=\"8\" height=\"8\" fill=\"{color}\"/>",
-                    at - 4.0,
-                    height - 4.0
-                ),
-                Ink::Cpd | Ink::Prog => {
-                    write!(svg, "<circle cx=\"{at:.1}\" cy=\"{height:.1}\" r=\"4\" fill=\"{color}\"/>")
-                }
-            };
-        }
-    }
 }
 
-fn dash(ink: Ink) -> &'static str {
-    match ink {
-        Ink::Prog => " stroke-dasharray=\"6 4\"",
-        Ink::Published => " stroke-dasharray=\"2 3\"",
-        Ink::Real | Ink::Cpd => "",
-    }
+/// A number as an axis shows it.
+pub fn short(value: f64) -> String {
+    if value.fract() == 0.0 { format!("{value:.0}") } else { format!("{value}") }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::benchmark::figure::drawing::PAPER;
     use crate::benchmark::result::example;
 
     #[test]
@@ -471,7 +282,7 @@ mod tests {
         assert_eq!(figure.series[1].marks.iter().map(|m| m.x).collect::<Vec<_>>(), [2.0, 8.0]);
         assert_eq!(figure.ticks, [2.0, 8.0]);
         let svg = figure.svg(&PAPER, None);
-        assert_eq!((svg.matches("<circle").count(), svg.matches("<polygon").count()), (4, 3));
+        assert_eq!((svg.matches("<circle").count(), svg.matches("<polygon").count()), (4, 3 + 2));
         assert!(svg.contains("cpD-GAN (N = 3 seeds)") && svg.contains("phantom films"), "{svg}");
         let ratio = Figure::of(&result, &Choice { view: View::Ratio, ..Choice::default() });
         assert_eq!(ratio.series.len(), 2);

@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use super::BenchmarkError;
-use super::figure::{Choice, Figure, PAPER, View, escape, short};
+use super::figure::drawing::PAPER;
+use super::figure::{Choice, Figure, View, escape, short};
 use super::published;
 use super::result::{Difference, Point, RESAMPLES, SweepResult, Value};
 use crate::stats::Bounds;
@@ -55,6 +56,14 @@ pub const DEFINITIONS: [(&str, &str); 8] = [
 /// The figure as a file of its own, with its face inside.
 pub fn svg(figure: &Figure) -> String {
     figure.svg(&PAPER, Some(&font_source()))
+}
+
+/// The figure as pixels, its text set in the same face.
+///
+/// # Errors
+/// A sentence, when it cannot be painted.
+pub fn png(figure: &Figure) -> Result<Vec<u8>, String> {
+    figure.png(&PAPER, FONT)
 }
 
 fn font_source() -> String {

@@ -21,6 +21,15 @@ pub enum Action {
     OpenModel(PathBuf),
     /// Opens a model that a run has made, and goes to Explore.
     OpenTrained(PathBuf),
+    /// Opens a model that a sweep has made, in Explore, beside the sweep's own cohort where it is still there.
+    OpenSwept {
+        /// The model file.
+        model: PathBuf,
+        /// Identity of the cohort and the folder of its pack.
+        cohort: Option<(String, PathBuf)>,
+    },
+    /// Looks at a run in Training.
+    ShowRun(PathBuf),
     /// Opens a pack.
     OpenCohort(PathBuf),
     /// Makes the phantoms that the open model was trained on.

@@ -147,6 +147,18 @@ impl App {
                 self.workspace = Workspace::Explore;
                 self.session.open_model(path);
             }
+            Action::OpenSwept { model, cohort } => {
+                if let Some((identity, pack)) = cohort {
+                    // The model opens the pack that is known for its cohort.
+                    self.session.settings.cohorts.entry(identity).or_insert(pack);
+                }
+                self.workspace = Workspace::Explore;
+                self.session.open_model(model);
+            }
+            Action::ShowRun(root) => {
+                self.workspace = Workspace::Training;
+                self.training.select(&root);
+            }
             Action::OpenCohort(folder) => self.session.open_cohort(folder),
             Action::MakePhantoms => self.session.make_phantoms(),
             Action::CancelCohort | Action::CloseCohort => self.session.close_cohort(),
@@ -199,7 +211,7 @@ impl App {
                     self.session.notices.say("Table copied.");
                 }
             }
-            Command::ExportFigure => self.ask_figure(ctx, FigureForm::Svg),
+            Command::ExportFigure => self.ask_figure(ctx, FigureForm::Figure),
             Command::ExportTable => self.ask_figure(ctx, FigureForm::Csv),
             Command::ExportReport => self.ask_figure(ctx, FigureForm::Html),
             Command::NextSeed => self.step_seed(|seed| seed.wrapping_add(1)),

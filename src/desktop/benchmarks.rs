@@ -7,23 +7,24 @@ mod chart;
 mod controls;
 mod demo;
 mod page;
+mod picked;
 mod shelf;
 
 use std::path::PathBuf;
 
 use eframe::egui::{self, CentralPanel, Frame, Margin, Panel, ScrollArea, Ui};
 
-use super::action::{Action, Actions};
-use super::command::Command;
+use super::action::Actions;
 use super::notice::Notices;
 use super::task::{Outcome, Task};
 use super::theme;
 use super::training::Places;
 use crate::benchmark::figure::{Choice, Figure, View};
-use crate::benchmark::{SweepFolder, report};
+use crate::benchmark::report;
 use crate::store;
 use demo::Demo;
-use shelf::Entry;
+pub use picked::Picked;
+use shelf::{Entry, Filter};
 
 /// What the middle of the workspace shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -40,8 +41,8 @@ pub enum Page {
 /// The files a result can be written to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FigureForm {
-    /// The figure as it is shown, its text as text.
-    Svg,
+    /// The figure as it is shown: SVG with its text as text, or PNG where the file's name ends so.
+    Figure,
     /// All numbers.
     Csv,
     /// A page with figure, table, methods and hashes.
@@ -52,7 +53,7 @@ impl FigureForm {
     /// The ending of its files.
     pub fn extension(self) -> &'static str {
         match self {
-            Self::Svg => "svg",
+            Self::Figure => "svg",
             Self::Csv => "csv",
             Self::Html => "html",
         }
@@ -65,7 +66,9 @@ pub struct Benchmarks {
     reading: Option<Task<(Vec<Entry>, Vec<String>)>>,
     entries: Vec<Entry>,
     chosen: usize,
+    filter: Filter,
     choice: Choice,
+    picked: Option<Picked>,
     page: Page,
     demo: Option<Demo>,
     writing: Option<Task<Result<PathBuf, String>>>,
@@ -82,7 +85,9 @@ impl Benchmarks {
             reading: None,
             entries: Vec::new(),
             chosen: 0,
+            filter: Filter::default(),
             choice: Choice::default(),
+            picked: None,
             page: Page::default(),
             demo: None,
             writing: None,
@@ -125,6 +130,7 @@ impl Benchmarks {
                 Outcome::Done((entries, problems)) => {
                     self.reading = None;
                     self.entries = entries;
+                    self.picked = None;
                     self.chosen = self.chosen.min(self.entries.len().saturating_sub(1));
                     problems.into_iter().for_each(|problem| notices.fail(problem));
                 }
@@ -188,12 +194,14 @@ impl Benchmarks {
         let Some(entry) = self.entries.get(self.chosen) else { return };
         let (result, choice) = (entry.result.clone(), self.choice.clone());
         let task = Task::spawn("export benchmark", ctx, move |_| {
-            let text = match form {
-                FigureForm::Svg => report::svg(&Figure::of(&result, &choice)),
-                FigureForm::Csv => report::csv(&result),
-                FigureForm::Html => report::html(&result),
+            let pixels = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("png"));
+            let bytes = match form {
+                FigureForm::Figure if pixels => report::png(&Figure::of(&result, &choice))?,
+                FigureForm::Figure => report::svg(&Figure::of(&result, &choice)).into_bytes(),
+                FigureForm::Csv => report::csv(&result).into_bytes(),
+                FigureForm::Html => report::html(&result).into_bytes(),
             };
-            store::write_atomic(&path, text.as_bytes()).map_err(|error| error.to_string())?;
+            store::write_atomic(&path, &bytes).map_err(|error| error.to_string())?;
             Ok(path)
         });
         match task {
@@ -207,13 +215,23 @@ impl Benchmarks {
         self.entries.get(self.chosen).map(|entry| report::csv(&entry.result))
     }
 
-    /// The model behind a point: that of the first seed, where the sweep's folder still has it.
-    fn model(&self, curve: usize, point: usize) -> Option<PathBuf> {
-        let entry = self.entries.get(self.chosen)?;
-        let value = entry.result.points.get(point)?.values.iter().find(|value| value.curve == curve)?;
-        let key = value.seeds.first()?.generator.as_deref()?;
-        let (folder, _) = SweepFolder::open(entry.folder.as_deref()?).ok()?;
-        Some(folder.model(key)).filter(|model| model.is_file())
+    /// The point that is looked at more closely.
+    pub fn picked(&self) -> Option<&Picked> {
+        self.picked.as_ref()
+    }
+
+    /// Looks at a point more closely: its numbers, and what the sweep's folder still has behind it.
+    pub fn pick(&mut self, curve: usize, point: usize) {
+        self.picked = self.entries.get(self.chosen).and_then(|entry| Picked::of(entry, curve, point));
+    }
+
+    /// Looks at another result.
+    pub(super) fn choose(&mut self, place: usize) {
+        if place != self.chosen {
+            self.chosen = place;
+            self.choice.hidden.clear();
+            self.picked = None;
+        }
     }
 
     /// Draws the workspace into all of `ui`.
@@ -232,18 +250,8 @@ impl Benchmarks {
                 }
                 return;
             }
-            if let Some((curve, point)) = self.middle(ui) {
-                match self.model(curve, point) {
-                    Some(model) => {
-                        actions.push(Action::Run(Command::GoToExplore));
-                        actions.push(Action::OpenModel(model));
-                    }
-                    None => actions.push(Action::Say(
-                        "There is no model behind this point on this machine: classifiers trained on real films have none, and \
-                         results that ship come without theirs."
-                            .to_owned(),
-                    )),
-                }
+            if let Some((curve, point)) = self.middle(ui, actions) {
+                self.pick(curve, point);
             }
         });
     }
@@ -334,6 +342,7 @@ mod tests {
         let mut window = window(data.path());
         for (key, modifiers, name, part) in [
             (egui::Key::E, egui::Modifiers::COMMAND, "a.svg", "<svg"),
+            (egui::Key::E, egui::Modifiers::COMMAND, "a.png", "PNG"),
             (egui::Key::S, egui::Modifiers::COMMAND, "a.csv", "cpD-GAN"),
             (egui::Key::E, egui::Modifiers::COMMAND | egui::Modifiers::SHIFT, "a.html", "<!doctype html>"),
         ] {
@@ -347,7 +356,116 @@ mod tests {
             window.key_press(egui::Key::Enter);
             window.step();
             settle(&mut window);
-            assert!(std::fs::read_to_string(&path).unwrap().contains(part), "{name}");
+            let bytes = std::fs::read(&path).unwrap();
+            assert!(String::from_utf8_lossy(&bytes).contains(part), "{name}");
+            if part == "PNG" {
+                assert_eq!(image::load_from_memory(&bytes).unwrap().width(), 2280);
+            }
         }
+        window.key_press_modifiers(egui::Modifiers::COMMAND, egui::Key::C);
+        window.step();
+        let copied = window.output().commands.iter().find_map(|command| match command {
+            egui::OutputCommand::CopyText(text) => Some(text.clone()),
+            _ => None,
+        });
+        assert_eq!(copied, Some(std::fs::read_to_string(data.path().join("a.csv")).unwrap()));
+    }
+
+    /// Moves the pointer, and gives all words that are then on screen.
+    fn hover(window: &mut Harness<'static, App>, at: egui::Pos2) -> Vec<String> {
+        window.event(egui::Event::PointerMoved(at));
+        // A tooltip takes a moment to come.
+        for _ in 0..4 {
+            window.step();
+        }
+        let labels = window.query_all_by_role(egui::accesskit::Role::Label);
+        labels.filter_map(|node| node.accesskit_node().value()).collect()
+    }
+
+    #[test]
+    fn a_point_tells_its_numbers_and_opens_run_and_samples() {
+        let data = tempfile::tempdir().unwrap();
+        let root = data.path().join("sweeps").join("one");
+        let mut spec = crate::benchmark::presets::preset("demo", std::path::Path::new("none")).unwrap();
+        spec.name = "one".to_owned();
+        let folder = crate::benchmark::SweepFolder::create(&root, &spec).unwrap();
+        let result = example::result();
+        write_json(&folder.result(), &result).unwrap();
+        // What the sweep left of one generator: its run and its model.
+        let curve = result.points[0].values.iter().find(|value| value.curve == 1).unwrap();
+        let key = curve.seeds[0].generator.clone().expect("a generator behind the first seed");
+        let run = folder.model(&key).parent().unwrap().to_path_buf();
+        std::fs::create_dir_all(&run).unwrap();
+        let preset = crate::training::presets::preset("small-32", crate::generator::Family::CpdGan).unwrap();
+        std::fs::write(run.join("run.toml"), preset.to_toml()).unwrap();
+        std::fs::write(folder.model(&key), "no model").unwrap();
+
+        let mut window = window(data.path());
+        let chart = window.get_by_label_contains("cpD-GAN (N = 3 seeds): 0.780 at 2").rect();
+        // The pointer goes over the chart until a point is under it.
+        let grid = (0..40).flat_map(|row| (0..60).map(move |column| (column, row)));
+        let told = grid
+            .map(|(column, row)| chart.min + egui::vec2(column as f32 / 60.0, row as f32 / 40.0) * chart.size())
+            .find(|&at| hover(&mut window, at).iter().any(|text| text.starts_with("cpD-GAN (N = 3 seeds)\n2: 0.780")));
+        let at = told.expect("no point tells its numbers");
+        for pressed in [true, false] {
+            let button = egui::PointerButton::Primary;
+            window.event(egui::Event::PointerButton { pos: at, button, pressed, modifiers: egui::Modifiers::NONE });
+            window.step();
+        }
+        settle(&mut window);
+        window.get_by_label_contains("cpD-GAN at 2 classes");
+        let picked = window.state().benchmarks().picked().unwrap().clone();
+        assert!(picked.mean.starts_with("AUROC 0.780 (") && picked.seeds.len() == 3, "{picked:?}");
+        assert_eq!((picked.seeds[0].run.as_ref(), picked.nothing), (Some(&run), None));
+        assert!(picked.seeds[1].run.is_none());
+        window.check_accessibility();
+
+        window.get_by_label_contains("Run, seed 1").click();
+        window.run_steps(3);
+        assert_eq!(window.state().workspace(), crate::desktop::workspace::Workspace::Training);
+        settle(&mut window);
+        assert_eq!(window.state().training().selected().map(|run| run.root.clone()), Some(run));
+        window.key_press_modifiers(egui::Modifiers::COMMAND, egui::Key::Num3);
+        settle(&mut window);
+        window.get_by_label_contains("Samples and neighbours, seed 1").click();
+        settle(&mut window);
+        assert_eq!(window.state().workspace(), crate::desktop::workspace::Workspace::Explore);
+        let told = window.state().session().notices.all().last().unwrap().text.clone();
+        assert!(told.contains("model.safetensors"), "the file that is no model is told of: {told}");
+    }
+
+    #[test]
+    fn results_are_listed_by_cohort_and_classifier() {
+        let data = tempfile::tempdir().unwrap();
+        for (name, cohort, classifier) in
+            [("one", "chest", "small"), ("two", "head", "small"), ("three", "head", "large")]
+        {
+            let folder = data.path().join("sweeps").join(name);
+            std::fs::create_dir_all(&folder).unwrap();
+            let mut result = example::result();
+            result.name = name.to_owned();
+            (result.cohort.name, result.classifier) = (cohort.to_owned(), classifier.to_owned());
+            write_json(&folder.join("result.json"), &result).unwrap();
+        }
+        let mut window = window(data.path());
+        let choose = |window: &mut Harness<'static, App>, list: &str, value: &str| {
+            window.get_by_role_and_label(egui::accesskit::Role::ComboBox, list).click();
+            window.run_steps(3);
+            window.get_by_role_and_label(egui::accesskit::Role::Button, value).click();
+            window.run_steps(3);
+        };
+        let heading = |window: &Harness<'static, App>, text: &str| window.query_by_label(text).is_some();
+        choose(&mut window, "Cohort", "chest");
+        assert!(heading(&window, "chest, one"));
+        assert!(window.query_all_by_label_contains("head ·").next().is_none());
+        choose(&mut window, "Cohort", "head");
+        assert!(window.query_all_by_label_contains("chest ·").next().is_none());
+        choose(&mut window, "Classifier", "large");
+        assert!(heading(&window, "head, three"));
+        choose(&mut window, "Cohort", "All cohorts");
+        choose(&mut window, "Classifier", "All classifiers");
+        assert!(window.query_all_by_label_contains("chest ·").next().is_some());
+        window.check_accessibility();
     }
 }

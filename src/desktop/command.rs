@@ -309,7 +309,9 @@ impl Command {
             C::GoToBenchmarks => "Shows what samples are worth beside real films.",
             C::GoToArtefacts => "Shows what in a film classifiers rest on.",
             C::CopyTable => "Copies all numbers of the sweep on screen, as CSV.",
-            C::ExportFigure => "Writes the figure on screen as SVG, its text as text and its face inside.",
+            C::ExportFigure => {
+                "Writes the figure on screen as SVG, its text as text and its face inside, or as PNG at 300 dots to the inch."
+            }
             C::ExportTable => "Writes all numbers of the sweep on screen as CSV.",
             C::ExportReport => "Writes one page with figure, table, methods and hashes.",
             C::SampleFaster => {

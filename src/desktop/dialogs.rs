@@ -94,6 +94,7 @@ impl Purpose {
             Self::OpenCohort | Self::TrainOn | Self::OpenFilms => "Path of a pack's folder",
             Self::OpenRuns => "Path of a run's folder, or of one that holds runs",
             Self::SaveCurves { .. } => "Path of the file to write, ending in .svg, .png or .csv",
+            Self::SaveFigure { form: FigureForm::Figure, .. } => "Path of the file to write, ending in .svg or .png",
             Self::Save { .. } | Self::SaveFigure { .. } => "Path of the file to write",
         }
     }
@@ -115,6 +116,9 @@ impl Purpose {
             }
             Self::Save { form, name } => {
                 dialog.add_filter(form.extension(), &[form.extension()]).set_file_name(name).save_file()
+            }
+            Self::SaveFigure { form: FigureForm::Figure, name } => {
+                dialog.add_filter("Figure", &["svg", "png"]).set_file_name(name).save_file()
             }
             Self::SaveFigure { form, name } => {
                 dialog.add_filter(form.extension(), &[form.extension()]).set_file_name(name).save_file()

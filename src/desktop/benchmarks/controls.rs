@@ -1,8 +1,9 @@
 //! The panel at the left: which sweep, what of it, the demonstration, and files.
 
-use eframe::egui::{ProgressBar, Rect, RichText, Sense, Ui, vec2};
+use eframe::egui::{ComboBox, ProgressBar, Rect, RichText, Sense, Ui, vec2};
 
 use super::chart::{ink, symbol};
+use super::shelf::Entry;
 use super::{Benchmarks, Page, other};
 use crate::benchmark::figure::{Ink, View};
 use crate::benchmark::published;
@@ -16,8 +17,9 @@ use crate::generator::Family;
 impl Benchmarks {
     pub(super) fn controls(&mut self, ui: &mut Ui, actions: &mut Actions) {
         section(ui, "Sweeps", |_| ());
+        self.filters(ui);
         let mut chosen = self.chosen;
-        for (i, entry) in self.entries.iter().enumerate() {
+        for (i, entry) in self.entries.iter().enumerate().filter(|(_, entry)| self.filter.lets(entry)) {
             let result = &entry.result;
             let from = if entry.folder.is_some() { "run on this machine" } else { "shipped with the program" };
             let films = if result.cohort.phantom { "phantoms" } else { "real films" };
@@ -43,10 +45,7 @@ impl Benchmarks {
                 chosen = i;
             }
         }
-        if chosen != self.chosen {
-            self.chosen = chosen;
-            self.choice.hidden.clear();
-        }
+        self.choose(chosen);
         ui.add_space(8.0);
         self.demonstration(ui, actions);
         let Some(entry) = self.entries.get(self.chosen) else { return };
@@ -113,6 +112,26 @@ impl Benchmarks {
         });
     }
 
+    /// Which cohort and which classifier, where there is more than one of them.
+    fn filters(&mut self, ui: &mut Ui) {
+        let several = |of: fn(&Entry) -> &String| {
+            let mut all: Vec<String> = self.entries.iter().map(|entry| of(entry).clone()).collect();
+            all.sort();
+            all.dedup();
+            (all.len() > 1).then_some(all).unwrap_or_default()
+        };
+        let cohorts = several(|entry| &entry.result.cohort.name);
+        let classifiers = several(|entry| &entry.result.classifier);
+        let before = self.filter.clone();
+        pick(ui, "Cohort", "All cohorts", &cohorts, &mut self.filter.cohort);
+        pick(ui, "Classifier", "All classifiers", &classifiers, &mut self.filter.classifier);
+        if self.filter != before && !self.entries.get(self.chosen).is_some_and(|entry| self.filter.lets(entry)) {
+            // What is on screen is one of those in the list; two filters that leave nothing leave it where it is.
+            let first = self.entries.iter().position(|entry| self.filter.lets(entry));
+            self.choose(first.unwrap_or(self.chosen));
+        }
+    }
+
     fn demonstration(&mut self, ui: &mut Ui, actions: &mut Actions) {
         let Some(demo) = &self.demo else {
             let tooltip =
@@ -137,6 +156,26 @@ impl Benchmarks {
             actions.push(Action::StopDemo);
         }
     }
+}
+
+/// A list of which one or all are wanted; nothing is drawn where there is no choice.
+fn pick(ui: &mut Ui, name: &str, all: &str, values: &[String], wanted: &mut Option<String>) {
+    if values.is_empty() {
+        *wanted = None;
+        return;
+    }
+    let list = ComboBox::from_id_salt(name).width(ui.available_width() - 8.0).truncate();
+    let list = list.selected_text(wanted.as_deref().unwrap_or(all)).show_ui(ui, |ui| {
+        if ui.selectable_label(wanted.is_none(), all).clicked() {
+            *wanted = None;
+        }
+        for value in values {
+            if ui.selectable_label(wanted.as_ref() == Some(value), value).clicked() {
+                *wanted = Some(value.clone());
+            }
+        }
+    });
+    list.response.accessible_name(name);
 }
 
 /// A switch over the whole width; `true` when it was clicked.

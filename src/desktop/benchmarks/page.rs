@@ -16,11 +16,21 @@ const WORDS: f32 = 150.0;
 
 impl Benchmarks {
     /// Draws the page; gives the curve and point that were clicked.
-    pub(super) fn middle(&self, ui: &mut Ui) -> Option<(usize, usize)> {
+    pub(super) fn middle(&mut self, ui: &mut Ui, actions: &mut Actions) -> Option<(usize, usize)> {
         let result = &self.entries.get(self.chosen)?.result;
         heading(ui, result);
+        if self.page != Page::Curves && self.picked.as_ref().is_some_and(|picked| picked.show(ui, actions)) {
+            self.picked = None;
+        }
+        let result = &self.entries.get(self.chosen)?.result;
         match self.page {
-            Page::Curves => self.curves(ui, result),
+            Page::Curves => {
+                let (clicked, closed) = self.curves(ui, result, actions);
+                if closed {
+                    self.picked = None;
+                }
+                clicked
+            }
             Page::Findings => self.findings(ui, result),
             Page::Table => {
                 table(ui, result);
@@ -29,7 +39,8 @@ impl Benchmarks {
         }
     }
 
-    fn curves(&self, ui: &mut Ui, result: &SweepResult) -> Option<(usize, usize)> {
+    /// The curves with what they say below them; gives the point that was clicked, and whether the one looked at was closed.
+    fn curves(&self, ui: &mut Ui, result: &SweepResult, actions: &mut Actions) -> (Option<(usize, usize)>, bool) {
         let figure = Figure::of(result, &self.choice);
         let lines = figure.series.len() as f32 * 18.0 + 8.0;
         let height = (ui.available_height() - WORDS - lines).max(220.0);
@@ -37,7 +48,12 @@ impl Benchmarks {
         let touched = chart::show(ui, rect, &figure, false, result.cohort.phantom);
         legend(ui, &figure, result.cohort.phantom);
         ui.add_space(8.0);
+        let mut closed = false;
         ScrollArea::vertical().auto_shrink([false, false]).show(ui, |ui| {
+            if let Some(picked) = &self.picked {
+                closed = picked.show(ui, actions);
+                return;
+            }
             for sentence in &result.sentences {
                 ui.label(RichText::new(sentence).font(theme::text()));
             }
@@ -45,10 +61,10 @@ impl Benchmarks {
                 caption(ui, published::NOTE);
             }
             let tests =
-                "The band is the 95 % interval over test patients and seeds. Points open the model behind them.";
+                "The band is the 95 % interval over test patients and seeds. Points tell what is behind them when clicked.";
             caption(ui, tests);
         });
-        touched.clicked
+        (touched.clicked, closed)
     }
 
     fn findings(&self, ui: &mut Ui, result: &SweepResult) -> Option<(usize, usize)> {

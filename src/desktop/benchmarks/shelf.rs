@@ -14,6 +14,23 @@ pub struct Entry {
     pub folder: Option<PathBuf>,
 }
 
+/// Which results are listed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Those of this cohort alone.
+    pub cohort: Option<String>,
+    /// Those with this classifier alone.
+    pub classifier: Option<String>,
+}
+
+impl Filter {
+    /// Whether a result is listed.
+    pub fn lets(&self, entry: &Entry) -> bool {
+        let is = |wanted: &Option<String>, own: &str| wanted.as_deref().is_none_or(|wanted| wanted == own);
+        is(&self.cohort, &entry.result.cohort.name) && is(&self.classifier, &entry.result.classifier)
+    }
+}
+
 /// Reads everything there is, own sweeps first, newest first. A file that cannot be read is told of in the second list.
 pub fn read(sweeps: &Path) -> (Vec<Entry>, Vec<String>) {
     let folders = std::fs::read_dir(sweeps).into_iter().flatten().flatten().map(|entry| entry.path());
