@@ -20,6 +20,9 @@ use common::tiny_run;
 /// Longest that anything here is waited for.
 const PATIENCE: Duration = Duration::from_secs(90);
 
+/// How many clusters this process has begun.
+static CLUSTERS: AtomicU32 = AtomicU32::new(0);
+
 /// The daemons; stopped with the test, however it ends.
 struct Cluster {
     folder: tempfile::TempDir,
@@ -56,8 +59,7 @@ impl Cluster {
         let folder = tempfile::tempdir().map_err(|e| e.to_string())?;
         let root = folder.path().display();
         // Two ports further for each process and each test of it, so that no two of them meet.
-        static TESTS: AtomicU32 = AtomicU32::new(0);
-        let port = 17_000 + 4 * (std::process::id() % 1000) + 2 * (TESTS.fetch_add(1, Ordering::Relaxed) % 2);
+        let port = 17_000 + 4 * (std::process::id() % 1000) + 2 * (CLUSTERS.fetch_add(1, Ordering::Relaxed) % 2);
         let lines = [
             format!("ClusterName=test\nSlurmctldHost={host}(127.0.0.1)\nSlurmUser=root\nSlurmdUser=root"),
             format!("SlurmctldPort={port}\nSlurmdPort={}\nAuthType=auth/none\nCredType=cred/none", port + 1),

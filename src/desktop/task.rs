@@ -82,6 +82,7 @@ pub fn time_left(left: Duration) -> String {
     match seconds {
         0..=90 => format!("{} s left", seconds.max(1)),
         91..=5400 => format!("{} min left", seconds.div_ceil(60)),
+        172_801.. => format!("{:.1} days left", seconds as f64 / 86400.0),
         _ => format!("{} h {} min left", seconds / 3600, seconds % 3600 / 60),
     }
 }
@@ -94,8 +95,8 @@ mod tests {
     fn time_left_is_said_in_the_unit_a_person_would_use() {
         let said = |seconds| time_left(Duration::from_secs(seconds));
         assert_eq!(
-            [said(0), said(45), said(200), said(7800)],
-            ["1 s left", "45 s left", "4 min left", "2 h 10 min left"]
+            [said(0), said(45), said(200), said(7800), said(300_000)],
+            ["1 s left", "45 s left", "4 min left", "2 h 10 min left", "3.5 days left"]
         );
     }
 

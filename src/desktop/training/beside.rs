@@ -21,7 +21,9 @@ pub fn show(ui: &mut Ui, training: &mut Training) {
     let mut close = false;
     let title = match training.nearest.side() {
         Side::Ready(reference) if reference.is_phantom() => "Nearest phantoms",
-        _ => "Nearest real radiographs",
+        Side::Ready(_) => "Nearest real radiographs",
+        // Not known yet whether they are phantoms, which are never called real.
+        _ => "Nearest films",
     };
     section(ui, title, |ui| {
         let dim = Some(colors.dim);

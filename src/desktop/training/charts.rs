@@ -85,6 +85,8 @@ impl ChartView<'_> {
             .cursor_color(colors.dim)
             .y_axis_min_width(40.0)
             .set_margin_fraction(vec2(0.0, 0.08))
+            // No image is shown before the first.
+            .include_x(0.0)
             .allow_scroll(false)
             .allow_boxed_zoom(true)
             .x_grid_spacer(|input| even_marks(input.bounds, 6))
@@ -192,7 +194,16 @@ pub fn value(y: f64, log: bool) -> String {
 fn axis(mark: GridMark, log: bool) -> String {
     if log {
         let value = from_log(mark.value);
-        return if value.abs() < 1e-9 { "0".to_owned() } else { number(value as f32, decimals(value.abs())) };
+        if value.abs() < 1e-9 {
+            return "0".to_owned();
+        }
+        // As many figures as tell the mark's own number.
+        let least = decimals(value.abs());
+        let told = |places: &usize| {
+            let factor = 10f64.powi(*places as i32);
+            ((value * factor).round() / factor - value).abs() < 1e-6 * value.abs()
+        };
+        return number(value as f32, (least..least + 3).find(told).unwrap_or(least + 3));
     }
     number(mark.value as f32, decimals(mark.step_size))
 }
@@ -215,14 +226,32 @@ fn even_marks((low, high): (f64, f64), count: usize) -> Vec<GridMark> {
     values.map(|value| GridMark { value, step_size: step }).collect()
 }
 
-/// Marks at zero and at the powers of ten of both signs.
+/// Marks at zero and at the powers of ten of both signs; between them, where one axis has hardly any. None so near another
+/// that their numbers would touch.
 fn log_marks((low, high): (f64, f64)) -> Vec<GridMark> {
-    let powers = (-2..=9).flat_map(|power| {
-        let place = to_log(10f64.powi(power));
-        [-place, place]
-    });
-    let places = powers.chain([0.0]).filter(|place| (low..=high).contains(place));
-    places.map(|value| GridMark { value, step_size: 1.0 }).collect()
+    let within = |steps: &[f64]| {
+        let values = (-2..=9).flat_map(|power| steps.iter().map(move |step| step * 10f64.powi(power)));
+        let places = values.map(to_log).flat_map(|place| [-place, place]).chain([0.0]);
+        let mut places: Vec<f64> = places.filter(|place| (low..=high).contains(place)).collect();
+        // Those near zero lie closest together, and zero itself stays.
+        places.sort_by(|a, b| a.abs().total_cmp(&b.abs()));
+        let mut kept: Vec<f64> = Vec::new();
+        for place in places {
+            if kept.iter().all(|other| (other - place).abs() >= (high - low) / 9.0) {
+                kept.push(place);
+            }
+        }
+        kept
+    };
+    let mut places = within(&[1.0]);
+    if places.len() < 2 {
+        places = within(&[1.0, 2.0, 5.0]);
+    }
+    if places.len() < 2 {
+        places = even_marks((from_log(low), from_log(high)), 3).iter().map(|mark| to_log(mark.value)).collect();
+    }
+    // Marks are drawn the fainter, the smaller they say their distance is.
+    places.into_iter().map(|value| GridMark { value, step_size: high - low }).collect()
 }
 
 /// Room for `count` charts in a column of `height` points: as high as they can be, within reason.
@@ -255,8 +284,16 @@ mod tests {
         let marks = log_marks((to_log(-20.0), to_log(200.0)));
         let mut values: Vec<f64> = marks.iter().map(|mark| from_log(mark.value)).collect();
         values.sort_by(f64::total_cmp);
-        let wanted = [-10.0, -1.0, -0.1, -0.01, 0.0, 0.01, 0.1, 1.0, 10.0, 100.0];
+        let wanted = [-10.0, -1.0, -0.1, 0.0, 0.1, 1.0, 10.0, 100.0];
+        assert_eq!(values.len(), wanted.len(), "{values:?}");
         assert!(values.iter().zip(wanted).all(|(a, b)| (a - b).abs() < 1e-9 * b.abs().max(1.0)), "{values:?}");
-        assert_eq!(values.len(), wanted.len());
+        // Less than a decade, and hardly anything: still numbers to read the curve by.
+        let read = |low: f64, high: f64| {
+            let mut marks = log_marks((to_log(low), to_log(high)));
+            marks.sort_by(|a, b| a.value.total_cmp(&b.value));
+            marks.into_iter().map(|mark| axis(mark, true)).collect::<Vec<_>>()
+        };
+        assert_eq!(read(0.4, 3.0), ["0.5", "1", "2"]);
+        assert_eq!(read(0.066, 0.073), ["0.068", "0.07", "0.072"]);
     }
 }

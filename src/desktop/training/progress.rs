@@ -32,7 +32,12 @@ pub fn kimg(run: &Run) -> String {
 /// Images per second, once measured.
 pub fn speed(run: &Run) -> Option<String> {
     let rate = run.status.figures.as_ref()?.images_per_second;
-    (rate > 0.0).then(|| if rate < 10.0 { format!("{rate:.1} img/s") } else { format!("{rate:.0} img/s") })
+    let places = match rate {
+        r if r < 0.1 => 3,
+        r if r < 10.0 => 1,
+        _ => 0,
+    };
+    (rate > 0.0).then(|| format!("{rate:.places$} img/s"))
 }
 
 /// The state in a few words, with the place in the queue.

@@ -274,8 +274,10 @@ fn curves(ui: &mut Ui, training: &mut Training, actions: &mut Actions) {
         caption(ui, "The first figures come about two seconds after training begins.");
         return;
     }
-    let height = chart_height(ui.available_size(), charts.len());
-    ScrollArea::vertical().auto_shrink([false, false]).show(ui, |ui| {
+    let foot = 18.0;
+    let height = chart_height(ui.available_size() - vec2(0.0, foot), charts.len());
+    let room = ui.available_height() - foot;
+    ScrollArea::vertical().auto_shrink([false, false]).max_height(room).show(ui, |ui| {
         ui.spacing_mut().item_spacing.y = 4.0;
         ui.set_max_width(ui.available_width() - 4.0);
         // The figures at the axes are captions.
@@ -284,6 +286,7 @@ fn curves(ui: &mut Ui, training: &mut Training, actions: &mut Actions) {
             ChartView { chart, look, height, runs: &runs, marked }.show(ui);
         }
     });
+    caption(ui, "Along all of them: thousands of images shown.");
 }
 
 fn set_look(training: &mut Training, look: CurveLook) {
