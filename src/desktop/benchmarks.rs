@@ -267,7 +267,7 @@ mod tests {
     use std::time::{Duration, Instant};
 
     use egui_kittest::Harness;
-    use egui_kittest::kittest::Queryable as _;
+    use egui_kittest::kittest::{NodeT as _, Queryable as _};
 
     use super::*;
     use crate::benchmark::folder::write_json;
@@ -364,7 +364,7 @@ mod tests {
         }
         window.key_press_modifiers(egui::Modifiers::COMMAND, egui::Key::C);
         window.step();
-        let copied = window.output().commands.iter().find_map(|command| match command {
+        let copied = window.output().platform_output.commands.iter().find_map(|command| match command {
             egui::OutputCommand::CopyText(text) => Some(text.clone()),
             _ => None,
         });

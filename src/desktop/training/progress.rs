@@ -50,10 +50,16 @@ pub fn state(run: &Run) -> String {
         _ if run.is_with_cluster() && !state.is_running() => on_cluster(run),
         _ if state == RunState::NotBegun && run.status.job.is_some() => "sent to the cluster".to_owned(),
         _ if state == RunState::NotBegun && !run.last_words.is_empty() => "did not begin".to_owned(),
-        _ if state == RunState::NotBegun => "starting".to_owned(),
+        _ if state == RunState::NotBegun && is_new(run) => "starting".to_owned(),
         _ if run.status.request.is_some() && state.is_running() => "about to obey".to_owned(),
         _ => state.words().to_owned(),
     }
+}
+
+/// Whether its folder was made a moment ago, so that whoever made it is about to begin it.
+fn is_new(run: &Run) -> bool {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_secs());
+    now.saturating_sub(run.made) < 60
 }
 
 /// How a run stands that the cluster has and nobody trains yet.
