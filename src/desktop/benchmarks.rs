@@ -375,7 +375,7 @@ mod tests {
     fn hover(window: &mut Harness<'static, App>, at: egui::Pos2) -> Vec<String> {
         window.event(egui::Event::PointerMoved(at));
         // A tooltip takes a moment to come.
-        for _ in 0..4 {
+        for _ in 0..8 {
             window.step();
         }
         let labels = window.query_all_by_role(egui::accesskit::Role::Label);
@@ -402,12 +402,18 @@ mod tests {
 
         let mut window = window(data.path());
         let chart = window.get_by_label_contains("cpD-GAN (N = 3 seeds): 0.780 at 2").rect();
-        // The pointer goes over the chart until a point is under it.
-        let grid = (0..40).flat_map(|row| (0..60).map(move |column| (column, row)));
-        let told = grid
-            .map(|(column, row)| chart.min + egui::vec2(column as f32 / 60.0, row as f32 / 40.0) * chart.size())
-            .find(|&at| hover(&mut window, at).iter().any(|text| text.starts_with("cpD-GAN (N = 3 seeds)\n2: 0.780")));
-        let at = told.expect("no point tells its numbers");
+        let figure = Figure::of(&result, &Choice::default());
+        let series = figure.series.iter().find(|series| series.curve == Some(1)).unwrap();
+        let (mark, (low, high)) = (&series.marks[0], figure.extent());
+        let plot = egui::Rect::from_min_max(chart.min + egui::vec2(64.0, 12.0), chart.max - egui::vec2(12.0, 52.0));
+        let across = (figure.place(mark.x) - low) / (high - low);
+        let up = (mark.y - figure.range.0) / (figure.range.1 - figure.range.0);
+        let at = plot.left_bottom() + egui::vec2(across as f32 * plot.width(), -(up as f32) * plot.height());
+        let told = hover(&mut window, at);
+        assert!(
+            told.iter().any(|text| text.starts_with("cpD-GAN (N = 3 seeds)\n2: 0.780\n95 % 0.760 to 0.800")),
+            "{told:?}"
+        );
         for pressed in [true, false] {
             let button = egui::PointerButton::Primary;
             window.event(egui::Event::PointerButton { pos: at, button, pressed, modifiers: egui::Modifiers::NONE });
@@ -452,7 +458,8 @@ mod tests {
         let choose = |window: &mut Harness<'static, App>, list: &str, value: &str| {
             window.get_by_role_and_label(egui::accesskit::Role::ComboBox, list).click();
             window.run_steps(3);
-            window.get_by_role_and_label(egui::accesskit::Role::Button, value).click();
+            // The list lies over everything else.
+            window.get_all_by_label(value).last().expect("the value is in the list").click();
             window.run_steps(3);
         };
         let heading = |window: &Harness<'static, App>, text: &str| window.query_by_label(text).is_some();

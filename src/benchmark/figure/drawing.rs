@@ -231,15 +231,17 @@ fn draw(shapes: &mut Vec<Shape>, series: &Series, color: &'static str, at: &dyn 
 
 /// The sign of a curve's points: square for real, disc for samples, open diamond for published values.
 fn sign(shapes: &mut Vec<Shape>, ink: Ink, (x, y): (f64, f64), color: &'static str) {
-    let corners = |r: f64, turned: bool| match turned {
-        true => vec![(x, y - r), (x + r, y), (x, y + r), (x - r, y)],
-        false => vec![(x - r, y - r), (x + r, y - r), (x + r, y + r), (x - r, y + r)],
-    };
+    let (diamond, square) = (3.0, 4.0);
     shapes.push(match ink {
         Ink::Published => {
-            Shape::Path { points: corners(3.0, true), closed: true, fill: None, pen: Some(plain(color, 1.0)) }
+            let points = vec![(x, y - diamond), (x + diamond, y), (x, y + diamond), (x - diamond, y)];
+            Shape::Path { points, closed: true, fill: None, pen: Some(plain(color, 1.0)) }
         }
-        Ink::Real => Shape::Path { points: corners(4.0, false), closed: true, fill: Some((color, 1.0)), pen: None },
+        Ink::Real => {
+            let corners = [(-1.0, -1.0), (1.0, -1.0), (1.0, 1.0), (-1.0, 1.0)];
+            let points = corners.map(|(i, j)| (x + i * square, y + j * square)).to_vec();
+            Shape::Path { points, closed: true, fill: Some((color, 1.0)), pen: None }
+        }
         Ink::Cpd | Ink::Prog => Shape::Disc { at: (x, y), radius: 4.0, fill: Some(color), pen: None },
     });
 }

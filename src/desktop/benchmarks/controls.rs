@@ -118,7 +118,7 @@ impl Benchmarks {
             let mut all: Vec<String> = self.entries.iter().map(|entry| of(entry).clone()).collect();
             all.sort();
             all.dedup();
-            (all.len() > 1).then_some(all).unwrap_or_default()
+            if all.len() > 1 { all } else { Vec::new() }
         };
         let cohorts = several(|entry| &entry.result.cohort.name);
         let classifiers = several(|entry| &entry.result.classifier);
