@@ -168,7 +168,8 @@ mod tests {
                     assert_eq!(format!("#{r:02X}{g:02X}{b:02X}"), *color);
                 }
                 Shape::Path { points, fill: Some((color, 1.0)), .. } => {
-                    let (x, y) = ((points[0].0 + points[2].0) / 2.0, (points[0].1 + points[2].1) / 2.0);
+                    let middle = |of: fn(&(f64, f64)) -> f64| f64::midpoint(of(&points[0]), of(&points[2]));
+                    let (x, y) = (middle(|p| p.0), middle(|p| p.1));
                     let [r, g, b] = ink(x, y);
                     assert_eq!(format!("#{r:02X}{g:02X}{b:02X}"), *color);
                 }
