@@ -282,7 +282,7 @@ mod tests {
         assert_eq!(figure.series[1].marks.iter().map(|m| m.x).collect::<Vec<_>>(), [2.0, 8.0]);
         assert_eq!(figure.ticks, [2.0, 8.0]);
         let svg = figure.svg(&PAPER, None);
-        assert_eq!((svg.matches("<circle").count(), svg.matches("<polygon").count()), (4, 3 + 2));
+        assert_eq!((svg.matches("<circle").count(), svg.matches("<polygon").count()), (4 + 2, 3 + 2 + 1));
         assert!(svg.contains("cpD-GAN (N = 3 seeds)") && svg.contains("phantom films"), "{svg}");
         let ratio = Figure::of(&result, &Choice { view: View::Ratio, ..Choice::default() });
         assert_eq!(ratio.series.len(), 2);

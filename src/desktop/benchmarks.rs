@@ -362,11 +362,13 @@ mod tests {
                 assert_eq!(image::load_from_memory(&bytes).unwrap().width(), 2280);
             }
         }
-        window.key_press_modifiers(egui::Modifiers::COMMAND, egui::Key::C);
-        window.step();
-        let copied = window.output().platform_output.commands.iter().find_map(|command| match command {
-            egui::OutputCommand::CopyText(text) => Some(text.clone()),
-            _ => None,
+        window.get_by_label(crate::desktop::command::Command::CopyTable.text()).click();
+        let copied = (0..4).find_map(|_| {
+            window.step();
+            window.output().platform_output.commands.iter().find_map(|command| match command {
+                egui::OutputCommand::CopyText(text) => Some(text.clone()),
+                _ => None,
+            })
         });
         assert_eq!(copied, Some(std::fs::read_to_string(data.path().join("a.csv")).unwrap()));
     }

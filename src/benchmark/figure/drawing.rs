@@ -180,9 +180,12 @@ impl Figure {
             shapes.push(text((LEFT - 8.0, at + 4.0), Anchor::End, 12.0, text_ink, &format!("{height:.2}")));
             shapes.push(line((LEFT, at), (WIDTH - RIGHT, at), plain(palette.grid, 1.0)));
         }
-        for series in &self.series {
-            let at = |mark: &Mark, value: f64| (x(self.place(mark.x)), y(value));
-            draw(&mut shapes, series, palette.ink(series.ink), &at);
+        let at = |mark: &Mark, value: f64| (x(self.place(mark.x)), y(value));
+        // No curve's band lies over another's line, and no line over a sign.
+        for part in [band, lines, signs] {
+            for series in &self.series {
+                part(&mut shapes, series, palette.ink(series.ink), &at);
+            }
         }
         for (row, series) in self.series.iter().enumerate() {
             let at = HEIGHT + LEGEND_LINE * row as f64 + 4.0;
@@ -197,16 +200,22 @@ impl Figure {
     }
 }
 
-/// Band, line, intervals, seeds and signs of one curve.
-fn draw(shapes: &mut Vec<Shape>, series: &Series, color: &'static str, at: &dyn Fn(&Mark, f64) -> (f64, f64)) {
-    let ends = |mark: &Mark| mark.interval.unwrap_or((mark.y, mark.y));
-    let band: Vec<&Mark> = series.marks.iter().filter(|mark| mark.interval.is_some()).collect();
-    if band.len() > 1 {
-        let upper = band.iter().map(|mark| at(mark, ends(mark).1));
-        let lower = band.iter().rev().map(|mark| at(mark, ends(mark).0));
+/// Where a height of a mark stands on the paper.
+type At<'a> = &'a dyn Fn(&Mark, f64) -> (f64, f64);
+
+/// The interval of one curve as a band.
+fn band(shapes: &mut Vec<Shape>, series: &Series, color: &'static str, at: At<'_>) {
+    let ends: Vec<(&Mark, (f64, f64))> = series.marks.iter().filter_map(|mark| Some((mark, mark.interval?))).collect();
+    if ends.len() > 1 {
+        let upper = ends.iter().map(|(mark, (_, high))| at(mark, *high));
+        let lower = ends.iter().rev().map(|(mark, (low, _))| at(mark, *low));
         let points = upper.chain(lower).collect();
         shapes.push(Shape::Path { points, closed: true, fill: Some((color, 0.14)), pen: None });
     }
+}
+
+/// The line of one curve, its intervals and its seeds.
+fn lines(shapes: &mut Vec<Shape>, series: &Series, color: &'static str, at: At<'_>) {
     let width = if series.ink == Ink::Published { 1.0 } else { 2.0 };
     shapes.push(Shape::Path {
         points: series.marks.iter().map(|mark| at(mark, mark.y)).collect(),
@@ -224,6 +233,10 @@ fn draw(shapes: &mut Vec<Shape>, series: &Series, color: &'static str, at: &dyn 
             shapes.push(Shape::Disc { at: (x + 7.0, y), radius: 2.0, fill: None, pen });
         }
     }
+}
+
+/// The signs of one curve's points.
+fn signs(shapes: &mut Vec<Shape>, series: &Series, color: &'static str, at: At<'_>) {
     for mark in &series.marks {
         sign(shapes, series.ink, at(mark, mark.y), color);
     }
