@@ -198,7 +198,8 @@ fn axis(mark: GridMark, log: bool) -> String {
             return "0".to_owned();
         }
         // As many figures as tell the mark's own number.
-        let least = decimals(value.abs());
+        // The scale's own rounding must not take a power of ten for a little less.
+        let least = decimals(value.abs() * (1.0 + 1e-9));
         let told = |places: &usize| {
             let factor = 10f64.powi(*places as i32);
             ((value * factor).round() / factor - value).abs() < 1e-6 * value.abs()
@@ -248,7 +249,7 @@ fn log_marks((low, high): (f64, f64)) -> Vec<GridMark> {
         places = within(&[1.0, 2.0, 5.0]);
     }
     if places.len() < 2 {
-        places = even_marks((from_log(low), from_log(high)), 3).iter().map(|mark| to_log(mark.value)).collect();
+        places = even_marks((from_log(low), from_log(high)), 4).iter().map(|mark| to_log(mark.value)).collect();
     }
     // Marks are drawn the fainter, the smaller they say their distance is.
     places.into_iter().map(|value| GridMark { value, step_size: high - low }).collect()
@@ -294,6 +295,6 @@ mod tests {
             marks.into_iter().map(|mark| axis(mark, true)).collect::<Vec<_>>()
         };
         assert_eq!(read(0.4, 3.0), ["0.5", "1", "2"]);
-        assert_eq!(read(0.066, 0.073), ["0.068", "0.07", "0.072"]);
+        assert_eq!(read(0.0665, 0.073), ["0.068", "0.07", "0.072"]);
     }
 }
