@@ -107,7 +107,7 @@ fn a_signal_pauses_a_run_and_a_second_process_is_refused() {
         let refusal = String::from_utf8_lossy(&second.stderr).into_owned();
         assert_eq!(second.status.code(), Some(1));
         assert!(refusal.contains("another process") && refusal.contains(&child.id().to_string()), "{refusal}");
-        assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
+        assert!(Command::new("sh").args(["-c", &format!("kill {signal} {}", child.id())]).status().unwrap().success());
         assert_eq!(child.wait().unwrap().code(), Some(75), "{signal}");
         let status = negatoscope().stdout(Stdio::piped()).args(["runs", "--json"]).arg(&root).output().unwrap();
         let status: serde_json::Value = serde_json::from_slice(&status.stdout).unwrap();

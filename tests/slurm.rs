@@ -272,7 +272,7 @@ fn runs_on_a_real_slurm_are_queued_requeued_resumed_cancelled_and_survive_their_
     let trainer = running["holder"]["pid"].as_u64().expect("the trainer's process");
     let script = parent(trainer);
     for process in [parent(script), script, trainer] {
-        assert!(Command::new("kill").args(["-9", &process.to_string()]).status().unwrap().success());
+        assert!(Command::new("sh").args(["-c", &format!("kill -9 {process}")]).status().unwrap().success());
     }
     let node = format!("NodeName={}", cluster.host);
     cluster.slurm("scontrol", &["update", &node, "State=DOWN", "Reason=test"]);

@@ -206,7 +206,8 @@ mod tests {
             while !folder.path().join("run.ready").exists() {
                 std::thread::sleep(std::time::Duration::from_millis(5));
             }
-            Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
+            // The kill of the shell: the program of that name is not on every machine.
+            Command::new("sh").args(["-c", &format!("kill {signal} {}", child.id())]).status().unwrap();
         }
         let code = child.wait().unwrap().code();
         let requeued = std::fs::read_to_string(folder.path().join("requeued")).unwrap_or_default();
