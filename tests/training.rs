@@ -163,7 +163,7 @@ fn a_run_is_started_watched_paused_killed_resumed_and_opened_in_explore() {
     wait(&mut window, "the run to go on", |app| state(app).is_some_and(RunState::is_running) && kimg(app) > paused);
 
     let holder = window.state().training().selected().unwrap().status.holder.clone().unwrap();
-    assert!(Process::new("kill").args(["-9", &holder.pid.to_string()]).status().unwrap().success());
+    assert!(Process::new("sh").args(["-c", &format!("kill -9 {}", holder.pid)]).status().unwrap().success());
     wait(&mut window, "the death to be noticed", |app| state(app) == Some(RunState::Interrupted));
     window.get_by_label_contains("killed, or the power failed");
     click(&mut window, "Resume");

@@ -1,5 +1,5 @@
 //! The figure of a sweep: what is drawn, apart from who draws it. On screen the window draws it; [`drawing`] turns it into
-//! shapes, which [`svg`] writes with their text as text and [`png`] paints.
+//! shapes, which `svg` writes with their text as text and `png` paints.
 
 pub mod drawing;
 mod png;
