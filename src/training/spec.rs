@@ -154,7 +154,8 @@ pub enum Average {
         /// What stays of the average.
         decay: f64,
     },
-    /// Half of the average is replaced every so many thousand images.
+    /// Half of the average is replaced every so many thousand images; near the beginning, where the generator still has far to
+    /// go, every twentieth of the images shown, if that is fewer (the ramp-up of StyleGAN2-ADA).
     HalfLife {
         /// Thousands of images.
         kimg: f64,
@@ -167,12 +168,18 @@ impl Default for Average {
     }
 }
 
+/// Half-life of the average at most, as a share of the images shown.
+const RAMP_UP: f64 = 0.05;
+
 impl Average {
-    /// What stays of the average at a step of `batch` images.
-    pub fn decay(self, batch: usize) -> f64 {
+    /// What stays of the average at a step of `batch` images, after `shown` images.
+    pub fn decay(self, batch: usize, shown: u64) -> f64 {
         match self {
             Self::PerStep { decay } => decay,
-            Self::HalfLife { kimg } => 0.5f64.powf(batch as f64 / (kimg * 1000.0)),
+            Self::HalfLife { kimg } => {
+                let images = (kimg * 1000.0).min(shown as f64 * RAMP_UP);
+                0.5f64.powf(batch as f64 / images.max(1e-8))
+            }
         }
     }
 }
@@ -448,6 +455,16 @@ impl RunSpec {
 mod tests {
     use super::*;
     use crate::training::presets;
+
+    #[test]
+    fn the_average_forgets_its_beginning_even_in_a_short_run() {
+        // ema_nimg = min(ema_kimg * 1000, cur_nimg * 0.05); 0.5 ** (batch_size / max(ema_nimg, 1e-8)), in Python.
+        let average = Average::HalfLife { kimg: 4.0 };
+        for (shown, decay) in [(0, 0.0), (160, 0.25), (6000, 0.9637071183915519), (100_000, 0.9972312513520695)] {
+            assert!((average.decay(16, shown) - decay).abs() < 1e-12, "after {shown}: {}", average.decay(16, shown));
+        }
+        assert_eq!(Average::PerStep { decay: 0.999 }.decay(16, 0), 0.999);
+    }
 
     #[test]
     fn a_spec_reads_back_from_its_text() {

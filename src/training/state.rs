@@ -175,16 +175,15 @@ impl State {
         self.generator_adam.set_rate(rate);
         self.critic_adam.set_rate(rate);
         let batch = Minibatch::draw(self, spec, source, draw, (level.batch, growth))?;
+        self.average.set_decay(spec.average.decay(level.batch, self.position.shown));
 
         if let Some(alone) = self.anchor_alone(spec, &batch, growth)? {
-            self.average.set_decay(spec.average.decay(level.batch));
             self.average.update(&self.generator)?;
             self.position.step += 1;
             self.position.shown += level.batch as u64;
             return Ok(alone);
         }
         let critic = self.critic_step(spec, &batch, growth)?;
-        self.average.set_decay(spec.average.decay(level.batch));
         self.average.update(&self.generator)?;
         let generator = self.generator_step(spec, &batch, growth)?;
 
