@@ -1,13 +1,14 @@
 //! `negatoscope encoder`: train the classifier whose features measure nearness, and judge generators by the benchmark's figure.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use anyhow::Context;
 use candle_core::Device;
 use clap::{Args, Subcommand};
 
 use super::waiting::watched;
 use crate::cohort::Pack;
-use crate::encoder::file;
+use crate::encoder::{Encoder, file, library as encoders};
 use crate::generator::{Generator, library, model_file};
 use crate::training::classifier::{self, ClassifierSpec};
 
@@ -74,6 +75,15 @@ pub struct MeasureArgs {
     /// Answer in JSON.
     #[arg(long)]
     json: bool,
+}
+
+/// The encoder that was trained on a cohort, by its identity; `pack` may hold it.
+///
+/// # Errors
+/// With what to do, when there is none on this machine.
+pub fn of_cohort(identity: &str, name: &str, pack: &Path) -> anyhow::Result<Encoder> {
+    encoders::for_cohort(identity, Some(pack))
+        .with_context(|| format!("no encoder for {name} is on this machine; \"negatoscope encoder train\" makes one"))
 }
 
 /// Runs one of the encoder verbs.

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use anyhow::Context;
 use clap::Args;
 
+use super::encoder::of_cohort;
 use super::waiting::watched;
-use crate::encoder::{Encoder, library as encoders};
+use crate::encoder::Encoder;
 use crate::generator::{library, model_file};
 use crate::training::events::Quality;
 use crate::training::pack::PackSource;
@@ -52,13 +53,11 @@ pub fn run(args: &FidelityArgs) -> anyhow::Result<()> {
         card.training.cohort,
         args.cohort.display(),
     );
-    let own = encoders::for_cohort(&facts.identity, Some(&args.cohort));
-    let name_of_own = own.as_ref().map(|encoder| encoder.card().name.clone());
+    let own = of_cohort(&facts.identity, &facts.cohort, &args.cohort);
+    let name_of_own = own.as_ref().ok().map(|encoder| encoder.card().name.clone());
     let encoder = match &args.encoder {
         Some(path) => Encoder::load(path)?,
-        None => own.with_context(|| {
-            format!("no encoder for {} is on this machine; \"negatoscope encoder train\" makes one", facts.cohort)
-        })?,
+        None => own?,
     };
     let sizes = (args.count as usize, args.seed);
     let found = watched("comparing", |progress| {

@@ -2,13 +2,12 @@
 
 use std::path::PathBuf;
 
-use anyhow::Context;
 use clap::Args;
 
+use super::encoder::of_cohort;
 use super::sample::RecipeArgs;
 use super::waiting::watched;
 use crate::cohort::Pack;
-use crate::encoder;
 use crate::neighbour::{Index, pixel_rms};
 
 /// Words of the verb.
@@ -39,9 +38,7 @@ pub fn run(args: &NeighboursArgs) -> anyhow::Result<()> {
         card.training.cohort,
         args.cohort.display(),
     );
-    let encoder = encoder::library::for_cohort(&header.identity, Some(&args.cohort)).with_context(|| {
-        format!("no encoder for {} is on this machine; \"negatoscope encoder train\" makes one", header.name)
-    })?;
+    let encoder = of_cohort(&header.identity, &header.name, &args.cohort)?;
     let index = watched("indexing", |progress| Index::open_or_build(&pack, &encoder, progress))?;
     let samples = generator.render_batch(&recipes)?;
     let found = index.nearest_batch(&encoder.features(&samples)?, usize::from(args.k));

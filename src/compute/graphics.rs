@@ -246,7 +246,7 @@ fn adapters() -> Vec<wgpu::Adapter> {
 }
 
 /// The result of what, outside of browsers, is there at once.
-fn at_once<T>(future: impl Future<Output = T>) -> Option<T> {
+pub fn at_once<T>(future: impl Future<Output = T>) -> Option<T> {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(result) => Some(result),
         Poll::Pending => None,

@@ -3,10 +3,7 @@
 //! In: a folder to write to. Out: pictures, in the order one would be shown around. Only phantoms are shown.
 
 use std::fmt::Write as _;
-use std::future::Future as _;
 use std::path::{Path, PathBuf};
-use std::pin::pin;
-use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use eframe::egui::{self, Key, Modifiers, Vec2, pos2, vec2};
@@ -23,6 +20,7 @@ use super::training::Training;
 use super::training::keeper::Deed;
 use super::{App, Options};
 use crate::cohort::phantom::{self, Kind, PhantomOptions};
+use crate::compute::graphics::at_once;
 use crate::generator::library;
 use crate::progress::Progress;
 use crate::store::{self, StoreError};
@@ -464,10 +462,5 @@ impl Guide<'_> {
 /// Whether any driver, in hardware or software, can draw here.
 fn can_draw() -> bool {
     let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
-    let mut adapters = pin!(instance.enumerate_adapters(wgpu::Backends::all()));
-    // Outside of browsers the list is there at once.
-    match adapters.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(adapters) => !adapters.is_empty(),
-        Poll::Pending => true,
-    }
+    at_once(instance.enumerate_adapters(wgpu::Backends::all())).is_none_or(|adapters| !adapters.is_empty())
 }
