@@ -45,6 +45,9 @@ struct Inner {
     spare: Mutex<Vec<Workspace>>,
 }
 
+/// Multiply-adds of an image below which it stays on one thread: handing each layer to another costs more.
+const SMALL: usize = 1 << 26;
+
 /// A workspace lent by an encoder; it goes back when dropped.
 struct Lent<'a> {
     spare: &'a Mutex<Vec<Workspace>>,
@@ -113,13 +116,22 @@ impl Encoder {
         let dim = self.dim();
         let mut features = vec![0.0; images.len() * dim];
         let input = &self.inner.card.input;
-        let parallel = images.len() < rayon::current_num_threads();
+        let work = self.inner.card.architecture.multiply_adds(input.side);
+        let parallel = images.len() < rayon::current_num_threads() && work > SMALL;
         let lend = || Lent::new(&self.inner.spare);
-        features.par_chunks_mut(dim).zip(images).try_for_each_init(lend, |lent, (out, image)| {
-            let pixels = prepare(image, input)?;
-            self.inner.network.features(&pixels, input.side, &mut lent.workspace, out, parallel);
-            Ok(())
-        })?;
+        let mut compute = || {
+            features.par_chunks_mut(dim).zip(images).try_for_each_init(lend, |lent, (out, image)| {
+                let pixels = prepare(image, input)?;
+                self.inner.network.features(&pixels, input.side, &mut lent.workspace, out, parallel);
+                Ok(())
+            })
+        };
+        if parallel {
+            // Inside the pool from the start: entering it anew for every layer would cost more than a small layer.
+            rayon::scope(|_| compute())?;
+        } else {
+            compute()?;
+        }
         Ok(features)
     }
 

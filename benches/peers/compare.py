@@ -85,8 +85,8 @@ for number in range(args.rounds):
             key = (row["work"], name)
             note(ours, key, "ours", row)
             common = ["--seconds", args.seconds, "--threads", args.threads]
-            if row["work"] in ("sampler", "encoder"):
-                stem = f"sampler-{row['network']}-{row['resolution']}" if work == "sampler" else f"encoder-{row['network']}"
+            if row["work"] in ("sampler", "models", "encoder"):
+                stem = f"{work}-{row['network']}" + (f"-{row['resolution']}" if work == "sampler" else "")
                 for engine in ("torch", "onnxruntime", "openvino"):
                     found = peer("peer.py", engine, weights / f"{stem}.safetensors", "--batch", row["batch"], *common)
                     note(theirs, key, engine, found)

@@ -109,7 +109,7 @@ pub fn run(args: &BenchArgs) -> anyhow::Result<()> {
         match work {
             Work::Peak => tell(meter::peak()),
             Work::Sampler => networks::sampler(meter, &args.sides, weights, &mut tell)?,
-            Work::Models => networks::models(meter, &mut tell)?,
+            Work::Models => networks::models(meter, weights, &mut tell)?,
             Work::Graphics => graphics::graphics(meter, &args.sides, &mut tell)?,
             Work::Encoder => networks::encoder(meter, weights, &mut tell)?,
             Work::Search => search::search(meter, &mut tell),

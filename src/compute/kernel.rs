@@ -11,6 +11,7 @@ pub mod packed;
 pub mod peak;
 pub mod product;
 pub mod wide;
+pub mod winograd;
 
 pub use instructions::Instructions;
 pub use lane::Lane;

@@ -173,6 +173,23 @@ impl DenseNetConfig {
         stem << (self.blocks.len() - 1)
     }
 
+    /// Multiply-adds of one image of this side, by the definition, in round numbers.
+    pub fn multiply_adds(&self, side: usize) -> usize {
+        let wide = self.stem == Stem::Wide;
+        let mut side = side.div_ceil(2);
+        let kernel = if wide { 49 } else { 9 };
+        let mut sum = side * side * kernel * self.channels * self.init_features;
+        if wide {
+            side = side.div_ceil(2);
+        }
+        for (&layers, (input, out)) in self.blocks.iter().zip(self.widths()) {
+            let growing: usize = (0..layers).map(|l| input + l * self.growth + 9 * self.growth).sum();
+            sum += side * side * (growing * self.bottleneck() + out * out / 2);
+            side /= 2;
+        }
+        sum
+    }
+
     /// All tensors, from the image to the findings.
     pub fn parameters(&self) -> Vec<Parameter> {
         let mut list = List::default();
@@ -229,6 +246,14 @@ mod tests {
         assert!((200_000..600_000).contains(&trained(&config)), "{}", trained(&config));
         assert!((128..=256).contains(&config.features()), "{}", config.features());
         assert_eq!(config.smallest_side(), 16);
+    }
+
+    #[test]
+    fn multiply_adds_are_the_published_ones() {
+        // torchvision's documentation: 2.83 GFLOPS, of which the classifier's 1000 outputs are 1 MFLOP.
+        let published = 2.83e9;
+        let count = DenseNetConfig::densenet121(1000).multiply_adds(224) as f64;
+        assert!((count / published - 1.0).abs() < 0.02, "{count}");
     }
 
     #[test]

@@ -4,12 +4,14 @@
 //! nothing. The second norm of a dense layer folds into its first convolution, the stem's norm into the stem; the other
 //! norms stand before a rectifier and are applied while the input of the next product is packed. And a transition
 //! averages 2×2 pixels before its 1×1 convolution instead of after: both are linear, and it is a quarter of the work.
-//! Small 3×3 convolutions need no patches: in a map with a border each of the nine taps is a product with shifted rows.
+//! The 3×3 convolutions take 16 products for each 4 pixels in place of 36 ([`expand`]).
+
+mod expand;
+mod memory;
 
 use super::{DenseNetConfig, Stem, Tensors};
-use std::cell::RefCell;
-
-use rayon::prelude::*;
+use expand::Expand;
+use memory::{Buffer, parts, rows_together, with_tile};
 
 use crate::compute::kernel::Instructions;
 use crate::compute::kernel::product::Panels;
@@ -34,7 +36,7 @@ struct Linear {
 struct DenseLayer {
     norm: Affine,
     reduce: Linear,
-    expand: Linear,
+    expand: Expand,
 }
 
 struct Block {
@@ -57,38 +59,11 @@ pub struct Network {
 #[derive(Default)]
 pub struct Workspace {
     /// All feature maps of the current block, channels innermost.
-    maps: Vec<f32>,
+    maps: Buffer,
     /// Feature maps of the next block.
-    next: Vec<f32>,
-    /// Output of a bottleneck, with a border of one pixel.
-    narrow: Vec<f32>,
-}
-
-thread_local! {
-    /// Working memory of one thread for one tile.
-    static TILES: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
-}
-
-/// Lends `n` numbers of this thread's working memory, their values left over from before.
-fn with_tile(n: usize, work: impl FnOnce(&mut [f32])) {
-    TILES.with_borrow_mut(|tile| work(room(tile, n)));
-}
-
-/// Calls `f(number, part)` for parts of `size` numbers, on all threads if `parallel`. The last part may be shorter.
-fn parts(data: &mut [f32], size: usize, parallel: bool, f: impl Fn(usize, &mut [f32]) + Sync) {
-    if parallel && data.len() > size {
-        data.par_chunks_mut(size).enumerate().for_each(|(i, part)| f(i, part));
-    } else {
-        data.chunks_mut(size).enumerate().for_each(|(i, part)| f(i, part));
-    }
-}
-
-/// The first `n` values of a buffer that grows when it must.
-fn room(buffer: &mut Vec<f32>, n: usize) -> &mut [f32] {
-    if buffer.len() < n {
-        buffer.resize(n, 0.0);
-    }
-    &mut buffer[..n]
+    next: Buffer,
+    /// Output of a bottleneck, with a border of zeros ([`expand::line`]).
+    narrow: Buffer,
 }
 
 impl Affine {
@@ -168,7 +143,10 @@ impl Network {
                         DenseLayer {
                             norm: norm(&format!("{name}.norm1")),
                             reduce: conv(&format!("{name}.conv1"), Some(&norm(&format!("{name}.norm2")))),
-                            expand: conv(&format!("{name}.conv2"), None),
+                            expand: {
+                                let (shape, values) = &tensors[&format!("{name}.conv2.weight")];
+                                Expand::new(shape, values)
+                            },
                         }
                     })
                     .collect();
@@ -205,10 +183,14 @@ impl Network {
             let input = if b == 0 { first } else { self.blocks[b - 1].width / 2 };
             // Open the narrow maps of `next` into rows wide enough for the whole block.
             let Workspace { maps, next, .. } = workspace;
-            let maps = room(maps, side * side * block.width);
-            for (row, from) in maps.chunks_exact_mut(block.width).zip(next.chunks_exact(input)) {
-                row[..input].copy_from_slice(from);
-            }
+            let (maps, next) = (maps.room(side * side * block.width), &*next.room(side * side * input));
+            let rows = rows_together(side, side, TILE, parallel) * side;
+            parts(maps, rows * block.width, parallel, |part, maps| {
+                let from = &next[part * rows * input..];
+                for (row, from) in maps.chunks_exact_mut(block.width).zip(from.chunks_exact(input)) {
+                    row[..input].copy_from_slice(from);
+                }
+            });
             for layer in &block.layers {
                 layer.extend(side, block.width, workspace, parallel);
             }
@@ -219,7 +201,7 @@ impl Network {
         let width = self.last.scale.len();
         let pixels = side * side;
         features.fill(0.0);
-        for row in workspace.maps[..pixels * width].chunks_exact(width) {
+        for row in workspace.maps.room(pixels * width).chunks_exact(width) {
             let sums = features.iter_mut().zip(row).zip(&self.last.scale).zip(&self.last.shift);
             for (((sum, value), scale), shift) in sums {
                 *sum += (value * scale + shift).max(0.0);
@@ -250,15 +232,15 @@ impl Network {
         let (width, half) = (self.stem.out, side.div_ceil(2));
         match self.config.stem {
             Stem::Light => {
-                let to = room(next, half * half * width);
+                let to = next.room(half * half * width);
                 convolve(image, side, self.config.channels, 3, &self.stem, to, parallel);
                 half
             }
             Stem::Wide => {
-                let maps = room(narrow, half * half * width);
+                let maps = narrow.room(half * half * width);
                 convolve(image, side, self.config.channels, 7, &self.stem, maps, parallel);
                 let quarter = half.div_ceil(2);
-                maximum(maps, half, width, room(next, quarter * quarter * width));
+                maximum(maps, half, width, next.room(quarter * quarter * width), parallel);
                 quarter
             }
         }
@@ -266,24 +248,25 @@ impl Network {
 }
 
 /// 3×3 maximum of stride 2 over rectified maps. Those are never below zero, so zero may stand for the border.
-fn maximum(maps: &[f32], side: usize, width: usize, to: &mut [f32]) {
+fn maximum(maps: &[f32], side: usize, width: usize, to: &mut [f32], parallel: bool) {
     let half = side.div_ceil(2);
-    Instructions::best().vectorized(
-        #[inline(always)]
-        || {
-            to.fill(0.0);
-            for (at, pixel) in to.chunks_exact_mut(width).enumerate() {
-                let (y, x) = (at / half, at % half);
-                for j in (2 * y).saturating_sub(1)..side.min(2 * y + 2) {
-                    for i in (2 * x).saturating_sub(1)..side.min(2 * x + 2) {
-                        for (value, from) in pixel.iter_mut().zip(&maps[(j * side + i) * width..]) {
-                            *value = value.max(*from);
+    parts(to, half * width, parallel, |y, to| {
+        Instructions::best().vectorized(
+            #[inline(always)]
+            || {
+                to.fill(0.0);
+                for (x, pixel) in to.chunks_exact_mut(width).enumerate() {
+                    for j in (2 * y).saturating_sub(1)..side.min(2 * y + 2) {
+                        for i in (2 * x).saturating_sub(1)..side.min(2 * x + 2) {
+                            for (value, from) in pixel.iter_mut().zip(&maps[(j * side + i) * width..]) {
+                                *value = value.max(*from);
+                            }
                         }
                     }
                 }
-            }
-        },
-    );
+            },
+        );
+    });
 }
 
 impl DenseLayer {
@@ -291,14 +274,12 @@ impl DenseLayer {
     fn extend(&self, side: usize, stride: usize, workspace: &mut Workspace, parallel: bool) {
         let Workspace { maps, narrow, .. } = workspace;
         let (input, width, growth) = (self.norm.scale.len(), self.reduce.out, self.expand.out);
-        // Whole rows of the image, a tile of them at most, and the parts as equal as can be.
-        let rows = side.div_ceil((side * side).div_ceil(TILE));
-        let line = (side + 2) * width;
-        let maps = &mut maps[..side * side * stride];
-        let narrow = room(narrow, (side + 2) * line);
+        let line = expand::line(side, width);
+        let maps = maps.room(side * side * stride);
+        let narrow = narrow.room((side.next_multiple_of(2) + 2) * line);
         narrow[..line].fill(0.0);
         narrow[(side + 1) * line..].fill(0.0);
-        let from = &*maps;
+        let (from, rows) = (&*maps, rows_together(side, side, TILE, parallel));
         parts(&mut narrow[line..(side + 1) * line], rows * line, parallel, |part, narrow| {
             let count = narrow.len() / line * side;
             with_tile(count * (input + width), |tile| {
@@ -307,23 +288,13 @@ impl DenseLayer {
                 self.reduce.weight.multiply(count, 0..input, packed, input, sums, width, false);
                 for (narrow, sums) in narrow.chunks_exact_mut(line).zip(sums.chunks_exact(side * width)) {
                     narrow[..width].fill(0.0);
-                    narrow[line - width..].fill(0.0);
-                    self.reduce.finish(sums, &mut narrow[width..line - width]);
+                    narrow[(side + 1) * width..].fill(0.0);
+                    self.reduce.finish(sums, &mut narrow[width..(side + 1) * width]);
                 }
             });
         });
-        let narrow = &*narrow;
-        parts(maps, rows * side * stride, parallel, |part, maps| {
-            for (row, to) in maps.chunks_exact_mut(side * stride).enumerate() {
-                let to = &mut to[input..];
-                for tap in 0..9 {
-                    let from = &narrow[(part * rows + row + tap / 3) * line + tap % 3 * width..];
-                    let inner = tap * width..(tap + 1) * width;
-                    self.expand.weight.multiply(side, inner, from, width, to, stride, tap > 0);
-                }
-            }
-        });
         debug_assert!(input + growth <= stride);
+        self.expand.compute(side, narrow, maps, input, stride, parallel);
     }
 }
 
@@ -338,8 +309,8 @@ fn halve(
 ) -> usize {
     let Workspace { maps, next, .. } = workspace;
     let half = side / 2;
-    let maps = &*maps;
-    let next = room(next, half * half * linear.out);
+    let maps = &*maps.room(side * side * width);
+    let next = next.room(half * half * linear.out);
     parts(next, TILE * linear.out, parallel, |part, next| {
         let count = next.len() / linear.out;
         with_tile(count * width, |packed| {

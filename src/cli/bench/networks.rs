@@ -10,8 +10,9 @@ use crate::compute::kernel::Instructions;
 use crate::compute::random::{normals, stream};
 use crate::encoder::{self, DenseNetConfig, Encoder, EncoderCard, EncoderTraining, Input, Role};
 use crate::finding::Vocabulary;
+use crate::generator::model_file::{self, ModelFile};
 use crate::generator::sampler::{Sampler, TOGETHER};
-use crate::generator::{Architecture, Family, Generator, Recipe, Tensors, library};
+use crate::generator::{Architecture, Family, Tensors, library};
 use crate::radiograph::{Meaning, Radiograph};
 
 /// Findings of the networks measured here.
@@ -63,15 +64,7 @@ pub fn sampler(
             let mut out = vec![0.0; TOGETHER * side * side];
             sampler.sample(&z, &y, &mut out);
             if let Some(folder) = weights {
-                let described = json!({"work": "sampler", "network": family.name(), "resolution": side});
-                let mut file = Weights::new(described);
-                for parameter in architecture.generator() {
-                    let scaled = tensors[&parameter.name].1.iter().map(|w| w * parameter.scale).collect();
-                    file.push(parameter.name, &parameter.shape, scaled);
-                }
-                file.push("bench.input.0", &[TOGETHER, architecture.latent], z.clone());
-                file.push("bench.input.1", &[TOGETHER, LABELS], y.clone());
-                file.push("bench.output", &[TOGETHER, side, side], out.clone());
+                let file = described(&architecture, &tensors, &z, &y, &out);
                 file.write(folder, &format!("sampler-{}-{side}", family.name()))?;
             }
             for batch in [1, TOGETHER] {
@@ -86,19 +79,39 @@ pub fn sampler(
     Ok(())
 }
 
-/// Each model that ships: from a recipe to pixels, as the latent pad is moved.
-pub fn models(meter: Meter, tell: &mut impl FnMut(Row)) -> anyhow::Result<()> {
+/// A generator's tensors with their run-time scale applied, latents, labels and images.
+fn described(architecture: &Architecture, tensors: &Tensors, z: &[f32], y: &[f32], images: &[f32]) -> Weights {
+    let Architecture { family, resolution, latent, labels, .. } = *architecture;
+    let mut file = Weights::new(json!({"work": "sampler", "network": family.name(), "resolution": resolution}));
+    for parameter in architecture.generator() {
+        let scaled = tensors[&parameter.name].1.iter().map(|w| w * parameter.scale).collect();
+        file.push(parameter.name, &parameter.shape, scaled);
+    }
+    let n = z.len() / latent;
+    file.push("bench.input.0", &[n, latent], z.to_vec());
+    file.push("bench.input.1", &[n, labels], y.to_vec());
+    file.push("bench.output", &[n, resolution, resolution], images.to_vec());
+    file
+}
+
+/// Each model that ships: one sample at a time.
+pub fn models(meter: Meter, weights: Option<&Path>, tell: &mut impl FnMut(Row)) -> anyhow::Result<()> {
     for entry in library::shipped() {
-        let generator = Generator::load(&entry.path)?;
-        let card = generator.card();
-        let row = Row::new("models").with("network", card.name.clone());
-        let row = row.with("resolution", card.architecture.resolution).with("batch", 1);
-        let recipe = Recipe::new(generator.id(), 1);
-        let mut angle = 0.0f32;
-        tell(meter.time(row, || {
-            angle += 0.05;
-            generator.render(&Recipe { plane: [angle.sin(), (0.7 * angle).cos()], ..recipe.clone() }).map(|_| ())
-        })?);
+        let ModelFile { card, tensors, .. } = model_file::read(&entry.path)?;
+        let Architecture { resolution: side, latent, labels, .. } = card.architecture;
+        let sampler = Sampler::new(&card.architecture, &tensors, Instructions::best());
+        let z = normals(&mut stream(2, "latents"), TOGETHER * latent);
+        let y: Vec<f32> = (0..TOGETHER * labels).map(|i| f32::from(i / labels % labels == i % labels)).collect();
+        let mut out = vec![0.0; TOGETHER * side * side];
+        sampler.sample(&z, &y, &mut out);
+        if let Some(folder) = weights {
+            let file = described(&card.architecture, &tensors, &z, &y, &out);
+            file.write(folder, &format!("models-{}", card.name))?;
+        }
+        let row = Row::new("models").with("network", card.name).with("resolution", side).with("batch", 1);
+        let out = &mut out[..side * side];
+        let row = meter.time_plain(row, || sampler.sample(&z[..latent], &y[..labels], out));
+        tell(row.with_share(operations(&card.architecture)));
     }
     Ok(())
 }

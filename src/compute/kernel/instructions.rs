@@ -1,5 +1,7 @@
 //! Which vector instructions this processor has, and code compiled for them.
 
+use std::sync::OnceLock;
+
 /// A set of vector instructions that the running processor was found to have.
 ///
 /// A value can only be had from [`Instructions::available`], so holding one proves that its code may run.
@@ -36,7 +38,8 @@ impl Instructions {
 
     /// The widest set that this processor has.
     pub fn best() -> Self {
-        Self::available()[0]
+        static BEST: OnceLock<Instructions> = OnceLock::new();
+        *BEST.get_or_init(|| Self::available()[0])
     }
 
     /// The name as a user reads it in a status line.

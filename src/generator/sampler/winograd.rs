@@ -1,8 +1,7 @@
 //! A 3×3 convolution by Winograd's minimal filtering, F(F×F, 3×3) with T = F + 2.
 //!
 //! Each tile of F × F output pixels takes T × T input pixels; transformed, they meet the transformed kernels in T²
-//! independent products. F = 2 uses the points 0, ±1, ∞, F = 4 also ±2. Source: Lavin and Gray, "Fast algorithms for
-//! convolutional neural networks", 2015, §4.
+//! independent products. The transforms are [`crate::compute::kernel::winograd`]'s.
 
 use std::ops::Range;
 
@@ -10,6 +9,7 @@ use super::finish::Finish;
 use super::layer::Form;
 use super::plan::{self, Plan};
 use super::sums::{self, Patch, Sums};
+use crate::compute::kernel::winograd::{self, input_line, output_line};
 use crate::compute::kernel::{Lane, Left, Stack};
 
 /// The convolution with its transformed, packed weights.
@@ -19,22 +19,11 @@ pub struct Winograd<const F: usize, const T: usize> {
     finish: Finish,
 }
 
-/// Writes the T × T weights of a transformed 3×3 kernel.
-pub fn transform<const T: usize>(kernel: [[f64; 3]; 3], values: &mut [f32]) {
-    let rows: [[f64; T]; 3] = kernel.map(transform_kernel);
-    for x in 0..T {
-        let column: [f64; T] = transform_kernel(rows.map(|row| row[x]));
-        for (y, value) in column.into_iter().enumerate() {
-            values[y * T + x] = value as f32;
-        }
-    }
-}
-
 impl<const F: usize, const T: usize> Winograd<F, T> {
     /// Transforms and packs `weights` `[channels, channels, 3, 3]` and their run-time scale.
     pub fn new(weights: (&[f32], f32), channels: usize, finish: Finish) -> Self {
         let stack = Stack::pack(T * T, channels, channels, |row, column, values| {
-            transform::<T>(sums::kernel(weights, channels, row, column), values);
+            winograd::kernel::<T>(sums::kernel(weights, channels, row, column), values);
         });
         Self { stack, finish }
     }
@@ -99,14 +88,14 @@ impl<const F: usize, const T: usize> Form for Winograd<F, T> {
                     for (x, value) in line.iter_mut().enumerate() {
                         *value = sums.at(y * T + x, unit * tiles + tile, lane);
                     }
-                    *row = transform_output(line);
+                    *row = output_line(line);
                 }
                 for x in 0..F {
                     let mut line = [Lane::ZERO; T];
                     for (value, row) in line.iter_mut().zip(&rows) {
                         *value = row[x];
                     }
-                    let pixels: [Lane; F] = transform_output(line);
+                    let pixels: [Lane; F] = output_line(line);
                     for (y, &pixel) in pixels.iter().enumerate() {
                         out[((unit * F + y) * side + tile * F + x) * stride] = pixel;
                     }
@@ -139,70 +128,17 @@ fn transform_input<const F: usize, const T: usize>(patch: &Patch, index: usize, 
                 for (value, pixel) in line.iter_mut().zip(pixels) {
                     *value = pixel[c];
                 }
-                *row = transform_line(line);
+                *row = input_line(line);
             }
             for x in 0..T {
                 let mut line = [Lane::ZERO; T];
                 for (value, row) in line.iter_mut().zip(&rows) {
                     *value = row[x];
                 }
-                for (y, value) in transform_line(line).into_iter().enumerate() {
+                for (y, value) in input_line(line).into_iter().enumerate() {
                     out[(y * T + x) * matrix + tile * strip + c] = value;
                 }
             }
         }
     }
-}
-
-/// Bᵀ d: one line of the input.
-#[inline(always)]
-fn transform_line<const T: usize>(d: [Lane; T]) -> [Lane; T] {
-    let mut v = d;
-    if T == 4 {
-        v[0] = d[0] - d[2];
-        v[1] = d[1] + d[2];
-        v[2] = d[2] - d[1];
-        v[3] = d[1] - d[3];
-    } else {
-        let (even, odd) = (d[4] - d[2] * 4.0, d[3] - d[1] * 4.0);
-        let (far, twice) = (d[4] - d[2], (d[3] - d[1]) * 2.0);
-        v[0] = d[0] * 4.0 - d[2] * 5.0 + d[4];
-        v[1] = even + odd;
-        v[2] = even - odd;
-        v[3] = far + twice;
-        v[4] = far - twice;
-        v[5] = d[1] * 4.0 - d[3] * 5.0 + d[5];
-    }
-    v
-}
-
-/// Aᵀ m: one line of the output.
-#[inline(always)]
-fn transform_output<const F: usize, const T: usize>(m: [Lane; T]) -> [Lane; F] {
-    let mut y = [Lane::ZERO; F];
-    if T == 4 {
-        y[0] = m[0] + m[1] + m[2];
-        y[1] = m[1] - m[2] - m[3];
-    } else {
-        let (near, apart) = (m[1] + m[2], m[1] - m[2]);
-        let (far, wide) = (m[3] + m[4], m[3] - m[4]);
-        y[0] = m[0] + near + far;
-        y[1] = apart + wide * 2.0;
-        y[2] = near + far * 4.0;
-        y[3] = apart + wide * 8.0 + m[5];
-    }
-    y
-}
-
-/// G g: one line of the kernel.
-fn transform_kernel<const T: usize>([a, b, c]: [f64; 3]) -> [f64; T] {
-    let mut u = [0.0; T];
-    let line: &[f64] = if T == 4 {
-        &[a, (a + b + c) / 2.0, f64::midpoint(a - b, c), c]
-    } else {
-        let (even, odd) = (a / 24.0 + c / 6.0, b / 12.0);
-        &[a / 4.0, -(a + b + c) / 6.0, -(a - b + c) / 6.0, even + odd, even - odd, c]
-    };
-    u.copy_from_slice(line);
-    u
 }

@@ -5,7 +5,8 @@ use wgpu::util::DeviceExt as _;
 
 use super::kernels::{Form, GROUP, Kernel, Kernels, Shape};
 use crate::compute::graphics::{Graphics, GraphicsError};
-use crate::generator::sampler::{Weights, plan, sums, upsample, winograd};
+use crate::compute::kernel::winograd;
+use crate::generator::sampler::{Weights, plan, sums, upsample};
 use crate::generator::{Architecture, Family};
 
 /// All that a device needs for one generator.
@@ -233,8 +234,8 @@ fn layer_weights(layer: &Layer, weights: &Weights) -> Vec<f32> {
                         }
                     }
                     Form::Doubled => values.copy_from_slice(&upsample::combine(kernel)),
-                    Form::Two => winograd::transform::<4>(kernel, &mut values),
-                    Form::Four => winograd::transform::<6>(kernel, &mut values),
+                    Form::Two => winograd::kernel::<4>(kernel, &mut values),
+                    Form::Four => winograd::kernel::<6>(kernel, &mut values),
                 }
                 for (matrix, value) in values.iter().enumerate() {
                     row[matrix * outer + o] = *value;
