@@ -73,7 +73,8 @@ for number in range(args.rounds):
                 "sampler": lambda: f"{row['network']} {row['resolution']} px, batch {row['batch']}",
                 "encoder": lambda: f"{row['network']} {row['resolution']} px, batch {row['batch']}",
                 "search": lambda: f"top 5 of {row['films']} × {row['dim']}, {row['queries']} quer{'y' if row['queries'] == 1 else 'ies'}",
-                "training": lambda: f"{row['network']} {row['resolution']} px, batch {row['batch']}",
+                "training": lambda: f"{row['network']} {row['resolution']} px, "
+                                    f"{'' if row['features'] == 512 else '%d features, ' % row['features']}batch {row['batch']}",
                 "phantoms": lambda: f"{row['films']} {row['body']} phantoms drawn at {row['resolution']} px",
                 "import": lambda: f"{row['films']} {row['files']} files to {row['resolution']} px",
                 "models": lambda: f"{row['network']} {row['resolution']} px, batch 1",
@@ -91,7 +92,8 @@ for number in range(args.rounds):
                     found = peer("peer.py", engine, weights / f"{stem}.safetensors", "--batch", row["batch"], *common)
                     note(theirs, key, engine, found)
             elif row["work"] == "training":
-                file = weights / f"training-{row['network']}-{row['resolution']}.safetensors"
+                stem = f"training-{row['network']}-{row['resolution']}-{row['features']}-{row['batch']}"
+                file = weights / f"{stem}.safetensors"
                 note(theirs, key, "torch", peer("training_peer.py", file, *common))
             elif row["work"] == "search":
                 note(theirs, key, "faiss", peer("faiss_peer.py", "--films", row["films"], "--queries", row["queries"], *common))

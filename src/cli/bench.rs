@@ -53,6 +53,9 @@ pub struct BenchArgs {
     /// What the window's measurement has a process of its own do.
     #[arg(long, value_enum, hide = true)]
     part: Option<window::Part>,
+    /// The training step that a process of its own measures.
+    #[arg(long, hide = true)]
+    case: Option<usize>,
     /// Movements of that process.
     #[arg(long, hide = true, default_value_t = 100)]
     moves: usize,
@@ -113,7 +116,7 @@ pub fn run(args: &BenchArgs) -> anyhow::Result<()> {
             Work::Graphics => graphics::graphics(meter, &args.sides, &mut tell)?,
             Work::Encoder => networks::encoder(meter, weights, &mut tell)?,
             Work::Search => search::search(meter, &mut tell),
-            Work::Training => training::training(meter, &args.sides, weights, &mut tell)?,
+            Work::Training => training::training(meter, &args.sides, args.case, weights, &mut tell)?,
             Work::Import => data::import(meter, weights, &mut tell)?,
             Work::Start => data::start(meter, &mut tell)?,
             Work::Window => window::window(meter, &mut tell)?,

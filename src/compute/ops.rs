@@ -26,7 +26,9 @@ mod resample;
 
 pub use activation::{SLOPE, bias_leaky_relu, leaky_relu, relu};
 pub use batch_norm::{NORM_EPSILON, batch_norm_relu, fixed_norm_relu};
-pub use convolution::{Conv, conv_down, conv_up, conv2d, conv2d_bias, conv2d_bias_leaky_relu};
+pub use convolution::{
+    Conv, conv_down, conv_down_prepared, conv_up, conv2d, conv2d_bias, conv2d_bias_leaky_relu, prepare_down,
+};
 pub use gradient::{backward, input_gradient, without_weight_gradients};
 pub use loss::{
     bce_with_logits, log_softmax, sigmoid, softmax, softmax_cross_entropy, softplus, weighted_bce_with_logits,
@@ -40,6 +42,10 @@ use std::sync::Once;
 /// The environment variable by which the framework is told to keep the graph of a backward pass.
 const KEEP_GRAPH: &str = "CANDLE_GRAD_DO_NOT_DETACH";
 
+/// The environment variable that says how many threads the framework's own elementwise loops take. One is best: they are
+/// short and wait for memory, while the framework's workers spin between them, at the cost of our kernels' threads.
+const FRAMEWORK_THREADS: &str = "CANDLE_NUM_THREADS";
+
 /// Prepares this process for gradients of second order. Call it first thing in `main` and in every test that
 /// differentiates; further calls do nothing.
 ///
@@ -50,10 +56,12 @@ const KEEP_GRAPH: &str = "CANDLE_GRAD_DO_NOT_DETACH";
 pub fn init() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        if std::env::var_os(KEEP_GRAPH).is_none() {
-            // SAFETY: called before the program starts its threads, as documented; inside the test harness the other
-            // threads read their environment only through the standard library, whose lock `set_var` takes.
-            unsafe { std::env::set_var(KEEP_GRAPH, "1") };
+        for switch in [KEEP_GRAPH, FRAMEWORK_THREADS] {
+            if std::env::var_os(switch).is_none() {
+                // SAFETY: called before the program starts its threads, as documented; inside the test harness the other
+                // threads read their environment only through the standard library, whose lock `set_var` takes.
+                unsafe { std::env::set_var(switch, "1") };
+            }
         }
     });
     assert!(second_order_works(), "compute::ops::init must run before the first backward pass of this thread");

@@ -9,9 +9,10 @@ mod generate;
 #[cfg(test)]
 pub(crate) mod reference;
 
-pub use critic::{Verdict, criticise};
+pub use critic::{Critic, Verdict};
 pub use generate::generate;
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 
 use candle_core::{Result, Tensor};
@@ -39,22 +40,29 @@ impl Growth {
     }
 }
 
-/// Parameters with their run-time scale applied (equalised learning rate).
+/// Parameters with their run-time scale applied (equalised learning rate), each weight once however often it is used.
 struct Layers<'a> {
     parameters: &'a Parameters,
     scales: HashMap<String, f32>,
+    /// Scaled weights by name.
+    weights: RefCell<HashMap<String, Tensor>>,
+    /// Weights of halving convolutions by name, scaled and in the form that those take.
+    halving: RefCell<HashMap<String, Tensor>>,
 }
 
 impl<'a> Layers<'a> {
     fn new(parameters: &'a Parameters, list: Vec<Parameter>) -> Self {
-        Self { parameters, scales: list.into_iter().map(|p| (p.name, p.scale)).collect() }
+        let scales = list.into_iter().map(|p| (p.name, p.scale)).collect();
+        Self { parameters, scales, weights: RefCell::default(), halving: RefCell::default() }
     }
 
     /// A weight times its scale.
     fn weight(&self, name: &str) -> Result<Tensor> {
-        let name = format!("{name}.weight");
-        let Some(&scale) = self.scales.get(&name) else { candle_core::bail!("this architecture has no {name}") };
-        self.parameters.get(&name)?.affine(f64::from(scale), 0.0)
+        once(&self.weights, name, || {
+            let name = format!("{name}.weight");
+            let Some(&scale) = self.scales.get(&name) else { candle_core::bail!("this architecture has no {name}") };
+            self.parameters.get(&name)?.affine(f64::from(scale), 0.0)
+        })
     }
 
     fn bias(&self, name: &str) -> Result<&'a Tensor> {
@@ -75,7 +83,8 @@ impl<'a> Layers<'a> {
 
     /// Convolution, halving, bias and leaky ReLU.
     fn down_activated(&self, name: &str, x: &Tensor) -> Result<Tensor> {
-        ops::bias_leaky_relu(&ops::conv_down(x, &self.weight(name)?)?, self.bias(name)?)
+        let kernel = once(&self.halving, name, || ops::prepare_down(&self.weight(name)?))?;
+        ops::bias_leaky_relu(&ops::conv_down_prepared(x, &kernel)?, self.bias(name)?)
     }
 
     /// `[N, in]` to `[N, out]`; no bias.
@@ -87,6 +96,20 @@ impl<'a> Layers<'a> {
     fn dense_biased(&self, name: &str, x: &Tensor) -> Result<Tensor> {
         self.dense(name, x)?.broadcast_add(self.bias(name)?)
     }
+}
+
+/// The tensor that `made` has under this name; computed and kept where it has none.
+fn once(
+    made: &RefCell<HashMap<String, Tensor>>,
+    name: &str,
+    compute: impl FnOnce() -> Result<Tensor>,
+) -> Result<Tensor> {
+    if let Some(tensor) = made.borrow().get(name) {
+        return Ok(tensor.clone());
+    }
+    let tensor = compute()?;
+    made.borrow_mut().insert(name.to_owned(), tensor.clone());
+    Ok(tensor)
 }
 
 /// `a + (b − a) · t`.

@@ -16,7 +16,7 @@ use super::state::State;
 use super::{TrainingError, presets};
 use crate::compute::{self, ops, random};
 use crate::generator::Family;
-use crate::generator::network::{Growth, criticise, generate};
+use crate::generator::network::{Critic, Growth, generate};
 use crate::radiograph::{Meaning, Radiograph};
 
 /// Side of the images: small enough that a step takes a moment.
@@ -224,7 +224,7 @@ impl Lesson {
 
     fn scored(&self, images: &Tensor) -> Result<Vec<Scored>, TrainingError> {
         let still = self.state.critic.detached();
-        let scores = criticise(&still, &self.state.architecture, images, &self.labels, self.growth)?.score;
+        let scores = Critic::new(&still, &self.state.architecture).judge(images, &self.labels, self.growth)?.score;
         let (scores, images) = (scores.to_vec1::<f32>()?, images.flatten_from(1)?.to_vec2::<f32>()?);
         let scored = |(image, score): (Vec<f32>, f32)| {
             let pixels = image.into_iter().map(|value| (value * 0.5 + 0.5).clamp(0.0, 1.0)).collect();

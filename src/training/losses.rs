@@ -7,7 +7,7 @@ use candle_core::{Result, Tensor, Var};
 use super::spec::Loss;
 use crate::compute::ops;
 use crate::compute::parameters::Parameters;
-use crate::generator::network::{Growth, Verdict, criticise, generate};
+use crate::generator::network::{Critic, Growth, Verdict, generate};
 use crate::generator::{Architecture, Family};
 
 /// One loss and the parts of it worth watching.
@@ -52,9 +52,9 @@ fn softplus(x: &Tensor) -> Result<Tensor> {
 }
 
 /// Squared length of the score's gradient at each image, itself differentiable: `[N]`.
-fn squared_gradient(parameters: &Parameters, step: &CriticStep, images: &Tensor) -> Result<(Tensor, Verdict)> {
+fn squared_gradient(critic: &Critic, step: &CriticStep, images: &Tensor) -> Result<(Tensor, Verdict)> {
     let images = Var::from_tensor(images)?;
-    let verdict = criticise(parameters, step.architecture, images.as_tensor(), step.labels, step.growth)?;
+    let verdict = critic.judge(images.as_tensor(), step.labels, step.growth)?;
     let gradient = ops::input_gradient(&verdict.score.sum_all()?, &images)?;
     Ok((gradient.flatten_from(1)?.sqr()?.sum(1)?, verdict))
 }
@@ -64,20 +64,21 @@ fn squared_gradient(parameters: &Parameters, step: &CriticStep, images: &Tensor)
 /// # Errors
 /// When a shape does not fit.
 pub fn critic_loss(parameters: &Parameters, loss: Loss, step: &CriticStep, penalised: bool) -> Result<Scored> {
-    let verdict = |images| criticise(parameters, step.architecture, images, step.labels, step.growth);
+    let critic = Critic::new(parameters, step.architecture);
+    let verdict = |images| critic.judge(images, step.labels, step.growth);
     let fake = verdict(step.fake)?;
     let (real, mut total, penalty, label_weight) = match loss {
         Loss::WganGp { penalty, drift } => {
             let real = verdict(step.real)?;
             let mixtures = (step.real + (step.fake - step.real)?.broadcast_mul(step.mix)?)?;
-            let (squared, _) = squared_gradient(parameters, step, &mixtures)?;
+            let (squared, _) = squared_gradient(&critic, step, &mixtures)?;
             let penalty = (squared.sqrt()?.affine(1.0, -1.0)?.sqr()? * penalty)?;
             let total = (((&fake.score - &real.score)? + &penalty)? + (real.score.sqr()? * drift)?)?;
             (real, total, Some(penalty), 1.0)
         }
         Loss::R1 { gamma, every, label_weight } => {
             let (real, penalty) = if penalised {
-                let (squared, real) = squared_gradient(parameters, step, step.real)?;
+                let (squared, real) = squared_gradient(&critic, step, step.real)?;
                 (real, Some((squared * (0.5 * gamma * every as f64))?))
             } else {
                 (verdict(step.real)?, None)
@@ -114,7 +115,7 @@ pub fn generator_loss(
     change: impl FnOnce(Tensor) -> Result<Tensor>,
 ) -> Result<Scored> {
     let images = change(generate(generator, architecture, latent, labels, growth)?)?;
-    let verdict = criticise(critic, architecture, &images, labels, growth)?;
+    let verdict = Critic::new(critic, architecture).judge(&images, labels, growth)?;
     let (mut total, label_weight) = match loss {
         Loss::WganGp { .. } => (verdict.score.neg()?, 1.0),
         Loss::R1 { label_weight, .. } => (softplus(&verdict.score.neg()?)?, label_weight),

@@ -29,6 +29,16 @@ impl Row {
         Self { work, figures: Map::new() }
     }
 
+    /// The row that another process told in JSON.
+    ///
+    /// # Errors
+    /// When it is no JSON object.
+    pub fn parse(work: &'static str, json: &str) -> serde_json::Result<Self> {
+        let mut figures: Map<String, Value> = serde_json::from_str(json)?;
+        figures.remove("work");
+        Ok(Self { work, figures })
+    }
+
     /// Adds a parameter or a figure.
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.figures.insert(name.to_owned(), value.into());
@@ -170,6 +180,7 @@ mod tests {
         assert_eq!((json["work"].as_str(), json["batch"].as_u64()), (Some("sampler"), Some(8)));
         assert_eq!((json["median_ms"].as_f64(), json["fastest_ms"].as_f64()), (Some(2.0), Some(1.0)));
         assert_eq!(json["repeats"].as_u64(), Some(3));
+        assert_eq!(Row::parse("sampler", &row.json()).unwrap().json(), row.json());
         assert_eq!(row.to_string(), "sampler    batch 8  fastest_ms 1.00  median_ms 2.00  repeats 3");
     }
 

@@ -1,6 +1,7 @@
-//! A step of WGAN-GP training at the papers' width: critic with gradient penalty, average, generator, both Adams.
+//! A step of WGAN-GP training: critic with gradient penalty, average, generator, both Adams.
 
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 use candle_core::Device;
 use rand::Rng;
@@ -18,8 +19,24 @@ use crate::training::spec::Level;
 use crate::training::state::State;
 use crate::training::{RadiographSource, TrainFold, presets};
 
-/// Images in a minibatch. The papers take 16 to 256; on a processor the time of a step grows with it in proportion.
+/// Images in a minibatch at the papers' width, of which the papers take 16 to 256.
 const BATCH: usize = 4;
+
+/// Minibatches of a narrow network, to tell how a step grows with them.
+const BATCHES: [usize; 5] = [1, 2, 4, 8, 16];
+
+/// Side and most features of that network.
+const NARROW: (usize, usize) = (32, 128);
+
+/// One training step that is measured.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Case {
+    family: Family,
+    side: usize,
+    /// Most feature maps at any level.
+    features: usize,
+    batch: usize,
+}
 
 /// Noise in place of films: a step takes the same time for any.
 struct Noise {
@@ -69,42 +86,80 @@ impl RadiographSource for Noise {
     }
 }
 
-/// Both GANs at those of `sides` that are 32 and 64 px.
+/// Both GANs at the papers' width at those of `sides` that are 32 and 64 px, and minibatches of a narrow one.
+fn cases(sides: &[usize]) -> Vec<Case> {
+    let mut cases = Vec::new();
+    for family in [Family::ProgGan, Family::CpdGan] {
+        let sides = sides.iter().copied().filter(|side| [32, 64].contains(side));
+        cases.extend(sides.map(|side| Case { family, side, features: 512, batch: BATCH }));
+    }
+    let (side, features) = NARROW;
+    if sides.contains(&side) {
+        cases.extend(BATCHES.map(|batch| Case { family: Family::ProgGan, side, features, batch }));
+    }
+    cases
+}
+
+/// Every case in a process of its own, so that its peak of memory holds nothing of the cases before; or, with `only`, the
+/// case of that number in this one.
 pub fn training(
     meter: Meter,
     sides: &[usize],
+    only: Option<usize>,
     weights: Option<&Path>,
     tell: &mut impl FnMut(Row),
 ) -> anyhow::Result<()> {
-    for family in [Family::ProgGan, Family::CpdGan] {
-        for &side in sides.iter().filter(|&&side| [32, 64].contains(&side)) {
-            let mut spec = presets::preset(&format!("paper-{side}"), family)
-                .ok_or_else(|| anyhow::anyhow!("there is no published setting for {side} px"))?;
-            spec.schedule.levels = vec![Level { side, batch: BATCH, fade_kimg: 0.0, stable_kimg: 0.0 }];
-            spec.validate().map_err(anyhow::Error::msg)?;
-            meter::forget_peak_memory();
-            let source = Noise::new(side);
-            let mut state = State::new(&spec, LABELS, &Device::Cpu)?;
-            let mut draw = Draw::new(&source, spec.seed, spec.data.balanced);
-            let file = match weights {
-                Some(_) => Some(described(&state, &spec, &source, &mut draw, side)?),
-                None => None,
-            };
-            let first = state.step(&spec, &source, &mut draw)?;
-            if let (Some(folder), Some(mut file)) = (weights, file) {
-                file.push("bench.output", &[2], vec![first.critic_loss, first.generator_loss]);
-                file.write(folder, &format!("training-{}-{side}", family.name()))?;
-            }
-            let row = Row::new("training").with("network", family.name()).with("resolution", side);
-            let row = row.with("batch", BATCH);
-            let row = meter.time(row, || state.step(&spec, &source, &mut draw).map(|_| ()))?;
-            tell(match meter::peak_memory() {
-                Some(memory) => row.with("peak_memory_mb", memory),
-                None => row,
-            });
+    let cases = cases(sides);
+    if let Some(number) = only {
+        let case = cases.get(number).ok_or_else(|| anyhow::anyhow!("there are {} cases", cases.len()))?;
+        tell(measured(meter, *case, weights)?);
+        return Ok(());
+    }
+    let sides = sides.iter().map(usize::to_string).collect::<Vec<_>>().join(",");
+    for number in 0..cases.len() {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.args(["bench", "--json", "--only", "training", "--sides", &sides, "--case", &number.to_string()]);
+        if meter.quick {
+            command.arg("--quick");
         }
+        if let Some(folder) = weights {
+            command.arg("--weights").arg(folder);
+        }
+        let output = command.stderr(Stdio::inherit()).output()?;
+        anyhow::ensure!(output.status.success(), "training could not be measured ({})", output.status);
+        tell(Row::parse("training", std::str::from_utf8(&output.stdout)?.trim())?);
     }
     Ok(())
+}
+
+fn measured(meter: Meter, case: Case, weights: Option<&Path>) -> anyhow::Result<Row> {
+    let Case { family, side, features, batch } = case;
+    let mut spec = presets::preset(&format!("paper-{side}"), family)
+        .ok_or_else(|| anyhow::anyhow!("there is no published setting for {side} px"))?;
+    spec.network.feature_max = features;
+    spec.schedule.levels = vec![Level { side, batch, fade_kimg: 0.0, stable_kimg: 0.0 }];
+    spec.validate().map_err(anyhow::Error::msg)?;
+    let source = Noise::new(side);
+    let mut state = State::new(&spec, LABELS, &Device::Cpu)?;
+    let mut draw = Draw::new(&source, spec.seed, spec.data.balanced);
+    let file = match weights {
+        Some(_) => Some(described(&state, &spec, &source, &mut draw, (side, batch))?),
+        None => None,
+    };
+    let first = state.step(&spec, &source, &mut draw)?;
+    if let (Some(folder), Some(mut file)) = (weights, file) {
+        file.push("bench.output", &[2], vec![first.critic_loss, first.generator_loss]);
+        file.write(folder, &format!("training-{}-{side}-{features}-{batch}", family.name()))?;
+    }
+    // Writing and reading the file is not part of a step.
+    meter::forget_peak_memory();
+    let row = Row::new("training").with("network", family.name()).with("resolution", side);
+    let row = row.with("features", features).with("batch", batch);
+    let row = meter.time(row, || state.step(&spec, &source, &mut draw).map(|_| ()))?;
+    Ok(match meter::peak_memory() {
+        Some(memory) => row.with("peak_memory_mb", memory),
+        None => row,
+    })
 }
 
 /// Weights before the first step, their run-time scales, and everything that step draws at random.
@@ -113,7 +168,7 @@ fn described(
     spec: &crate::training::RunSpec,
     source: &Noise,
     draw: &mut Draw,
-    side: usize,
+    (side, batch): (usize, usize),
 ) -> anyhow::Result<Weights> {
     let shape = &state.architecture;
     let lists = [(&state.generator, shape.generator()), (&state.critic, shape.critic())];
@@ -130,14 +185,26 @@ fn described(
             file.push(parameter.name, &parameter.shape, values);
         }
     }
-    let (pixels, labels) = gather(source, &draw.batch(0, 0, BATCH), side).map_err(anyhow::Error::msg)?;
-    let latents = |purpose: &str| normals(&mut stream(spec.seed, &format!("{purpose}, step 0")), BATCH * shape.latent);
+    let (pixels, labels) = gather(source, &draw.batch(0, 0, batch), side).map_err(anyhow::Error::msg)?;
+    let latents = |purpose: &str| normals(&mut stream(spec.seed, &format!("{purpose}, step 0")), batch * shape.latent);
     let mut mix = stream(spec.seed, "mixtures, step 0");
-    file.push("bench.input.0", &[BATCH, 1, side, side], pixels);
-    file.push("bench.input.1", &[BATCH, LABELS], labels);
-    file.push("bench.input.2", &[BATCH, shape.latent], latents("critic latents"));
-    file.push("bench.input.3", &[BATCH, shape.latent], latents("generator latents"));
-    file.push("bench.input.4", &[BATCH, LABELS], draw.labels(0, BATCH));
-    file.push("bench.input.5", &[BATCH, 1, 1, 1], (0..BATCH).map(|_| mix.random()).collect());
+    file.push("bench.input.0", &[batch, 1, side, side], pixels);
+    file.push("bench.input.1", &[batch, LABELS], labels);
+    file.push("bench.input.2", &[batch, shape.latent], latents("critic latents"));
+    file.push("bench.input.3", &[batch, shape.latent], latents("generator latents"));
+    file.push("bench.input.4", &[batch, LABELS], draw.labels(0, batch));
+    file.push("bench.input.5", &[batch, 1, 1, 1], (0..batch).map(|_| mix.random()).collect());
     Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cases_are_those_of_the_sides_asked_for() {
+        assert_eq!(cases(&[32, 64, 128]).len(), 4 + BATCHES.len());
+        let only = cases(&[64]);
+        assert_eq!(only.iter().map(|case| (case.side, case.batch)).collect::<Vec<_>>(), [(64, BATCH), (64, BATCH)]);
+    }
 }

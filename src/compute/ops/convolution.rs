@@ -504,22 +504,47 @@ pub fn conv2d_bias_leaky_relu(x: &Tensor, weight: &Tensor, bias: &Tensor, conv: 
     apply3(Biased { conv, activation: LEAKY }, x, weight, bias)
 }
 
-/// Same-size 3×3 convolution followed by means over 2×2 pixels: `[N, C, 2h, 2w]` to `[N, O, h, w]`.
+/// The form of a 3×3 kernel that [`conv_down_prepared`] takes; one for all inputs that meet this weight.
+///
+/// On the CPU a 4×4 kernel, elsewhere the weight itself.
+///
+/// # Errors
+/// If it is not a 3×3 kernel.
+pub fn prepare_down(weight: &Tensor) -> Result<Tensor> {
+    let (_, _, kh, kw) = weight.dims4()?;
+    if (kh, kw) != (3, 3) {
+        bail!("halving wants a 3×3 kernel, not {kh}×{kw}");
+    }
+    if !weight.device().is_cpu() {
+        return Ok(weight.clone());
+    }
+    apply1(Spread, weight)? * 0.25
+}
+
+/// Same-size 3×3 convolution followed by means over 2×2 pixels: `[N, C, 2h, 2w]` to `[N, O, h, w]`; the kernel is one of
+/// [`prepare_down`].
 ///
 /// On the CPU as one convolution with a 4×4 kernel at stride 2, which takes 16 products for each output in place of 36.
 ///
 /// # Errors
 /// If the shapes do not fit each other, or a side is odd.
-pub fn conv_down(x: &Tensor, weight: &Tensor) -> Result<Tensor> {
+pub fn conv_down_prepared(x: &Tensor, kernel: &Tensor) -> Result<Tensor> {
     let (_, _, h, w) = x.dims4()?;
-    let (_, _, kh, kw) = weight.dims4()?;
-    if h % 2 + w % 2 > 0 || (kh, kw) != (3, 3) {
-        bail!("halving wants even sides and a 3×3 kernel, not {h}×{w} and {kh}×{kw}");
+    if h % 2 + w % 2 > 0 {
+        bail!("halving wants even sides, not {h}×{w}");
     }
     if !x.device().is_cpu() {
-        return avg2(&conv2d(x, weight, Conv::SAME)?);
+        return avg2(&conv2d(x, kernel, Conv::SAME)?);
     }
-    apply2(Forward(Conv { stride: 2, padding: 1 }), x, &(apply1(Spread, weight)? * 0.25)?)
+    apply2(Forward(Conv { stride: 2, padding: 1 }), x, kernel)
+}
+
+/// [`conv_down_prepared`] with a 3×3 weight that is used once.
+///
+/// # Errors
+/// If the shapes do not fit each other, or a side is odd.
+pub fn conv_down(x: &Tensor, weight: &Tensor) -> Result<Tensor> {
+    conv_down_prepared(x, &prepare_down(weight)?)
 }
 
 /// Nearest-neighbour doubling followed by a same-size 3×3 convolution: `[N, C, h, w]` to `[N, O, 2h, 2w]`.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use candle_core::backprop::GradStore;
 use candle_core::{Device, Tensor};
 
-use super::{Growth, criticise, generate};
+use super::{Critic, Growth, generate};
 use crate::compute::{ops, parameters::Parameters};
 use crate::generator::architecture::Parameter;
 use crate::generator::{Architecture, Family};
@@ -138,7 +138,7 @@ fn both_networks_and_their_gradients_agree_with_pytorch() {
         close_gradients(&generator, &judged.backward().unwrap(), &case.generator_gradients);
 
         let critic = case.critic();
-        let verdict = criticise(&critic, &architecture, &case.images(), &labels(), case.growth()).unwrap();
+        let verdict = Critic::new(&critic, &architecture).judge(&case.images(), &labels(), case.growth()).unwrap();
         for (ours, &theirs) in verdict.score.to_vec1::<f32>().unwrap().iter().zip(&case.score) {
             close("score", f64::from(*ours), theirs);
         }
@@ -162,7 +162,7 @@ fn every_trainable_tensor_receives_a_gradient() {
         let resting = |name: &str| case.family == Family::ProgGan && name.contains(".4.image");
         let (generator, critic) = (case.generator(), case.critic());
         let image = generate(&generator, &architecture, &noise(3, &[BATCH, 6], 1.0), &labels(), growth).unwrap();
-        let verdict = criticise(&critic, &architecture, &image, &labels(), growth).unwrap();
+        let verdict = Critic::new(&critic, &architecture).judge(&image, &labels(), growth).unwrap();
         let mut total = verdict.score.sum_all().unwrap();
         if let Some(logits) = verdict.logits {
             total = (total + logits.sqr().unwrap().sum_all().unwrap()).unwrap();

@@ -56,29 +56,50 @@ impl Finish {
         let width = self.width();
         let share = (self.channels as f32).recip();
         let affine = self.affine.map(|first| affine.of(image, first, width));
-        for (number, pixel) in pixels.chunks_exact_mut(width).enumerate() {
-            let mut squares = Lane::ZERO;
-            for (value, &bias) in pixel.iter_mut().zip(&self.bias) {
-                let active = (*value + bias).leaky_relu();
-                squares += active * active;
-                *value = active;
+        for (block, pixels) in pixels.chunks_mut(Lane::WIDTH * width).enumerate() {
+            let mut squares = [Lane::ZERO; Lane::WIDTH];
+            for (pixel, squares) in pixels.chunks_exact_mut(width).zip(&mut squares) {
+                let mut sum = Lane::ZERO;
+                for (value, &bias) in pixel.iter_mut().zip(&self.bias) {
+                    let active = (*value + bias).leaky_relu();
+                    sum += active * active;
+                    *value = active;
+                }
+                *squares = sum;
             }
-            let norm = (squares.sum() * share + EPSILON).sqrt().recip();
-            match affine {
-                None => pixel.iter_mut().for_each(|value| *value = *value * norm),
-                Some((gamma, beta)) => {
-                    for ((value, &gamma), &beta) in pixel.iter_mut().zip(gamma).zip(beta) {
-                        *value = *value * norm * gamma + beta;
+            // Of sixteen pixels at once.
+            let norms = sums(&squares).map(|sum| (sum * share + EPSILON).sqrt().recip());
+            for (pixel, norm) in pixels.chunks_exact_mut(width).zip(norms.0) {
+                match affine {
+                    None => pixel.iter_mut().for_each(|value| *value = *value * norm),
+                    Some((gamma, beta)) => {
+                        for ((value, &gamma), &beta) in pixel.iter_mut().zip(gamma).zip(beta) {
+                            *value = *value * norm * gamma + beta;
+                        }
                     }
                 }
             }
             if let Some(to_image) = &self.image {
-                let mut sum = Lane::ZERO;
-                for (&value, &weight) in pixel.iter().zip(&to_image.weight) {
-                    sum += value * weight;
+                let mut products = [Lane::ZERO; Lane::WIDTH];
+                for (pixel, products) in pixels.chunks_exact(width).zip(&mut products) {
+                    let mut sum = Lane::ZERO;
+                    for (&value, &weight) in pixel.iter().zip(&to_image.weight) {
+                        sum += value * weight;
+                    }
+                    *products = sum;
                 }
-                grey[number] = sum.sum() + to_image.bias;
+                let shown = grey[block * Lane::WIDTH..].iter_mut().take(pixels.len() / width);
+                for (grey, sum) in shown.zip(sums(&products).0) {
+                    *grey = sum + to_image.bias;
+                }
             }
         }
     }
+}
+
+/// The sum of each lane. Not inlined on purpose: beside it the compiler would keep lanes in pieces, as this adds them, and
+/// store them so; a later load of the whole then waits for all of them.
+#[inline(never)]
+fn sums(lanes: &[Lane; Lane::WIDTH]) -> Lane {
+    Lane(lanes.map(Lane::sum))
 }
