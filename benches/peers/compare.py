@@ -1,4 +1,4 @@
-"""Measures the program and its peers in turn, and writes the table into docs/performance.md.
+"""Measures the program and its peers in turn, and writes the table into docs/performance.md and curves beside it.
 
     compare.py [--program PATH] [--rounds N] [--seconds S] [--only WORK ...] [--document FILE] [--scratch DIR]
 
@@ -15,11 +15,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import curves
+
 here = Path(__file__).resolve().parent
 root = here.parent.parent
 parser = argparse.ArgumentParser()
 parser.add_argument("--program", type=Path, default=root / "target/release/negatoscope")
-parser.add_argument("--rounds", type=int, default=2)
+parser.add_argument("--rounds", type=int, default=1)
 parser.add_argument("--seconds", type=float, default=1.0)
 parser.add_argument("--threads", type=int, default=2)
 parser.add_argument("--only", nargs="*", default=["sampler", "models", "encoder", "search", "training", "import", "start", "window"])
@@ -157,5 +159,7 @@ table = "\n".join([BEGIN, "", *described, "", *out, "", END])
 text = args.document.read_text() if args.document.exists() else f"# Performance\n\n{BEGIN}\n{END}\n"
 before, rest = text.split(BEGIN)
 args.document.write_text(before + table + rest.split(END)[1])
-(args.scratch / "rows.json").write_text(json.dumps({"ours": [[*k, v] for k, v in ours.items()], "theirs": [[*k, v] for k, v in theirs.items()]}))
+rows = {"ours": [[*k, v] for k, v in ours.items()], "theirs": [[*k, v] for k, v in theirs.items()]}
+(args.scratch / "rows.json").write_text(json.dumps(rows))
+curves.draw(rows, args.document.with_name(f"{args.document.stem}-growth.svg"))
 print(table)

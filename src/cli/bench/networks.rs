@@ -67,7 +67,9 @@ pub fn sampler(
                 let file = described(&architecture, &tensors, &z, &y, &out);
                 file.write(folder, &format!("sampler-{}-{side}", family.name()))?;
             }
-            for batch in [1, TOGETHER] {
+            // All batches once, to tell how time grows with them.
+            let growing = family == Family::ProgGan && side == 64;
+            for &batch in if growing { &[1, 2, 4, TOGETHER][..] } else { &[1, TOGETHER] } {
                 let row = Row::new("sampler").with("network", family.name()).with("resolution", side);
                 let (z, y) = (&z[..batch * architecture.latent], &y[..batch * LABELS]);
                 let out = &mut out[..batch * side * side];

@@ -99,10 +99,10 @@ impl Expand {
                         *row = input_line(*row);
                     }
                     for x in 0..T {
-                        let column: [Lane; T] = std::array::from_fn(
-                            #[inline(always)]
-                            |y| rows[y][x],
-                        );
+                        let mut column = [Lane::ZERO; T];
+                        for (value, row) in column.iter_mut().zip(&rows) {
+                            *value = row[x];
+                        }
                         for (y, value) in input_line(column).into_iter().enumerate() {
                             let place = (y * T + x) * matrix + tile * width + channel;
                             out[place..place + n].copy_from_slice(&value.0[..n]);
@@ -142,10 +142,10 @@ impl Expand {
                         *row = output_line(products_of_row);
                     }
                     for x in 0..F.min(side - left) {
-                        let column: [Lane; T] = std::array::from_fn(
-                            #[inline(always)]
-                            |y| rows[y][x],
-                        );
+                        let mut column = [Lane::ZERO; T];
+                        for (value, row) in column.iter_mut().zip(&rows) {
+                            *value = row[x];
+                        }
                         let pixels: [Lane; F] = output_line(column);
                         for (y, pixel) in pixels.iter().enumerate().take(height - top) {
                             let place = ((top + y) * side + left + x) * stride + first + channel;
