@@ -4,15 +4,18 @@
 //! On the CPU each is a product with a matrix of image patches. Work is cut by image, or by input channels where images
 //! are summed over, so that results do not depend on the number of threads.
 
+mod forms;
+mod kernels;
+
 use super::activation::{Activation, LEAKY};
 use super::channel::{ChannelSum, bias_for};
-use super::element::{Element, with_scratch};
-use super::matrix::{Matrix, multiply};
+use super::element::Element;
 use super::operation::{Operation, View, apply1, apply2, apply3};
 use super::patches::Sizes;
 use super::resample::{avg2, up2};
 use candle_core::{Result, Shape, Tensor, bail};
-use rayon::prelude::*;
+use forms::{Spread, Turn};
+use kernels::{data_gradient, forward, weight_gradient};
 
 /// How a convolution moves over the image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,178 +45,6 @@ impl Conv {
         let (ho, wo) = (out(h, kh)?, out(w, kw)?);
         Ok(Sizes { n, c, h, w, o, kh, kw, ho, wo, stride: self.stride, padding: (self.padding, self.padding) })
     }
-}
-
-/// Columns of the patch matrix worked on at a time: few enough for the second-level cache, enough for the product.
-const COLUMNS: usize = 256;
-
-/// Images worked on together: more than one where a single image has too few pixels.
-fn block(s: &Sizes, images: usize) -> usize {
-    (COLUMNS / s.pixels().max(1)).clamp(1, images.div_ceil(4).max(1))
-}
-
-/// Rows of the output worked on at a time.
-fn tile(s: &Sizes) -> usize {
-    (COLUMNS / s.wo.max(1)).clamp(1, s.ho.max(1))
-}
-
-/// Convolution of `x` with `weight`; `finish` is given each channel of each image (number of the channel, pixels).
-fn forward<T: Element>(x: &[T], weight: &[T], s: &Sizes, finish: impl Fn(usize, &mut [T]) + Sync) -> Vec<T> {
-    let (k, pixels) = (s.patch(), s.pixels());
-    let mut y = vec![T::zero(); s.n * s.o * pixels];
-    if y.is_empty() {
-        return y;
-    }
-    let images = block(s, s.n);
-    let weight = Matrix::rows(weight, k);
-    y.par_chunks_mut(images * s.o * pixels).zip(x.par_chunks(images * s.input())).for_each(|(y, x)| {
-        let count = y.len() / (s.o * pixels);
-        if count == 1 && s.is_pointwise() {
-            multiply((s.o, pixels, k), weight, Matrix::rows(x, pixels), y, pixels, false);
-        } else if count == 1 {
-            let rows = tile(s);
-            with_scratch(k * rows * s.wo, |patches| {
-                for top in (0..s.ho).step_by(rows) {
-                    let range = top..(top + rows).min(s.ho);
-                    let columns = range.len() * s.wo;
-                    s.gather(x, range, patches, columns, 0);
-                    let patches = Matrix::rows(patches, columns);
-                    multiply((s.o, columns, k), weight, patches, &mut y[top * s.wo..], pixels, false);
-                }
-            });
-        } else {
-            let columns = count * pixels;
-            with_scratch((k + s.o) * columns, |scratch| {
-                let (patches, out) = scratch.split_at_mut(k * columns);
-                for (i, x) in x.chunks(s.input()).enumerate() {
-                    s.gather(x, 0..s.ho, patches, columns, i * pixels);
-                }
-                multiply((s.o, columns, k), weight, Matrix::rows(patches, columns), out, columns, false);
-                for (i, y) in y.chunks_mut(s.o * pixels).enumerate() {
-                    for (y, out) in y.chunks_mut(pixels).zip(out.chunks(columns)) {
-                        y.copy_from_slice(&out[i * pixels..][..pixels]);
-                    }
-                }
-            });
-        }
-        for (channel, y) in y.chunks_mut(pixels).enumerate() {
-            finish(channel % s.o, y);
-        }
-    });
-    y
-}
-
-/// Gradient of the input from the gradient `g` of the output.
-fn data_gradient<T: Element>(g: &[T], weight: &[T], s: &Sizes) -> Vec<T> {
-    if s.stride == 1 && s.padding.0 < s.kh && s.padding.1 < s.kw {
-        let padding = (s.kh - 1 - s.padding.0, s.kw - 1 - s.padding.1);
-        let turned = Sizes { c: s.o, h: s.ho, w: s.wo, o: s.c, ho: s.h, wo: s.w, padding, ..*s };
-        let weight = turn(weight, [s.o, s.c, s.kh, s.kw]);
-        return forward(g, &weight, &turned, |_, _| {});
-    }
-    let (k, pixels) = (s.patch(), s.pixels());
-    let mut x = vec![T::zero(); s.n * s.input()];
-    if x.is_empty() || pixels == 0 || s.o == 0 {
-        return x;
-    }
-    let rows = tile(s);
-    x.par_chunks_mut(s.input()).zip(g.par_chunks(s.o * pixels)).for_each(|(x, g)| {
-        with_scratch(k * rows * s.wo, |patches| {
-            for top in (0..s.ho).step_by(rows) {
-                let range = top..(top + rows).min(s.ho);
-                let columns = range.len() * s.wo;
-                let g = Matrix::rows(&g[top * s.wo..], pixels);
-                multiply((k, columns, s.o), Matrix::transposed(weight, k), g, patches, columns, false);
-                s.scatter(patches, range, columns, x);
-            }
-        });
-    });
-    x
-}
-
-/// Numbers of a row that are turned together: those of a cache line.
-const LINE: usize = 16;
-
-/// Writes rows of `columns` numbers, `ld` apart, as columns of a matrix with rows `to_ld` apart.
-fn transpose<T: Element>(from: &[T], ld: usize, rows: usize, columns: usize, to: &mut [T], to_ld: usize) {
-    for first in (0..columns).step_by(LINE) {
-        let end = columns.min(first + LINE);
-        for row in 0..rows {
-            for (column, &value) in (first..end).zip(&from[row * ld + first..row * ld + end]) {
-                to[column * to_ld + row] = value;
-            }
-        }
-    }
-}
-
-/// Gradient of the weight from the gradient `g` of the output.
-///
-/// The product sums over pixels, along which both its factors are stored. Its inner loop wants one of them stored the
-/// other way, so `g` is turned, once. The result is cut by input channels, each part of which one thread sums over all
-/// pixels of all images in order: nothing is left to add up, and the number of threads changes nothing.
-fn weight_gradient<T: Element>(x: &[T], g: &[T], s: &Sizes) -> Vec<T> {
-    let (k, pixels, taps) = (s.patch(), s.pixels(), s.kh * s.kw);
-    let mut weight = vec![T::zero(); s.o * k];
-    if weight.is_empty() || pixels == 0 || s.n == 0 {
-        return weight;
-    }
-    let mut turned = vec![T::zero(); g.len()];
-    turned.par_chunks_mut(s.o * pixels).zip(g.par_chunks(s.o * pixels)).for_each(|(turned, g)| {
-        transpose(g, pixels, s.o, pixels, turned, s.o);
-    });
-    let images = block(s, s.n);
-    let rows = if images == 1 { tile(s) } else { s.ho };
-    let most = (COLUMNS / taps).clamp(1, s.c);
-    let part = |first: usize| {
-        let own = Sizes { c: most.min(s.c - first), ..*s };
-        let length = own.c * taps;
-        let mut sum = vec![T::zero(); length * s.o];
-        for start in (0..s.n).step_by(images) {
-            let count = images.min(s.n - start);
-            let channels = |image: usize| &x[(start + image) * s.input() + first * s.h * s.w..][..own.input()];
-            let turned = &turned[start * pixels * s.o..];
-            if count == 1 && s.is_pointwise() {
-                let (x, g) = (Matrix::rows(channels(0), pixels), Matrix::rows(turned, s.o));
-                multiply((length, s.o, pixels), x, g, &mut sum, s.o, true);
-                continue;
-            }
-            with_scratch(length * count * rows * s.wo, |patches| {
-                for top in (0..s.ho).step_by(rows) {
-                    let range = top..(top + rows).min(s.ho);
-                    let tile = range.len() * s.wo;
-                    let columns = count * tile;
-                    for image in 0..count {
-                        own.gather(channels(image), range.clone(), patches, columns, image * tile);
-                    }
-                    let g = Matrix::rows(&turned[top * s.wo * s.o..], s.o);
-                    multiply((length, s.o, columns), Matrix::rows(patches, columns), g, &mut sum, s.o, true);
-                }
-            });
-        }
-        sum
-    };
-    let parts: Vec<Vec<T>> = (0..s.c.div_ceil(most)).into_par_iter().map(|i| part(i * most)).collect();
-    weight.par_chunks_mut(LINE * k).enumerate().for_each(|(i, weight)| {
-        for (part, sum) in parts.iter().enumerate() {
-            transpose(&sum[i * LINE..], s.o, sum.len() / s.o, weight.len() / k, &mut weight[part * most * taps..], k);
-        }
-    });
-    weight
-}
-
-/// Output and input channels exchanged, the kernel turned by half a turn.
-fn turn<T: Element>(weight: &[T], [o, c, kh, kw]: [usize; 4]) -> Vec<T> {
-    let area = kh * kw;
-    let mut out = vec![T::zero(); weight.len()];
-    for i in 0..o {
-        for j in 0..c {
-            let (from, to) = ((i * c + j) * area, (j * o + i) * area);
-            for p in 0..area {
-                out[to + area - 1 - p] = weight[from + p];
-            }
-        }
-    }
-    out
 }
 
 #[derive(Clone, Copy)]
@@ -393,93 +224,6 @@ impl Operation<3> for Biased {
     }
 }
 
-/// Channels exchanged and kernel turned; its own adjoint.
-#[derive(Clone, Copy)]
-struct Turn;
-
-impl Operation<1> for Turn {
-    const NAME: &'static str = "turned kernel";
-    const WEIGHTS: [bool; 1] = [true];
-
-    fn kernel<T: Element>(&self, [weight]: [View<T>; 1]) -> Result<(Vec<T>, Shape)> {
-        let [o, c, kh, kw] = weight.dims4()?;
-        Ok((turn(weight.numbers, [o, c, kh, kw]), (c, o, kh, kw).into()))
-    }
-
-    fn compose(&self, [weight]: [&Tensor; 1]) -> Result<Tensor> {
-        weight.transpose(0, 1)?.contiguous()?.flip(&[2, 3])
-    }
-
-    fn adjoint(&self, _: [&Tensor; 1], _: &Tensor, g: &Tensor, _: [bool; 1]) -> Result<[Option<Tensor>; 1]> {
-        Ok([Some(apply1(Turn, g)?)])
-    }
-}
-
-/// The kernel k × k spread to (k+1) × (k+1): the sum of its four placements; a convolution with it at stride 2 is the
-/// convolution with the kernel followed by sums over 2×2 pixels.
-#[derive(Clone, Copy)]
-struct Spread;
-
-/// The adjoint of [`Spread`].
-#[derive(Clone, Copy)]
-struct Gather;
-
-impl Operation<1> for Spread {
-    const NAME: &'static str = "spread kernel";
-    const WEIGHTS: [bool; 1] = [true];
-
-    fn kernel<T: Element>(&self, [weight]: [View<T>; 1]) -> Result<(Vec<T>, Shape)> {
-        let [o, c, kh, kw] = weight.dims4()?;
-        let mut out = vec![T::zero(); o * c * (kh + 1) * (kw + 1)];
-        for (out, weight) in out.chunks_mut((kh + 1) * (kw + 1)).zip(weight.numbers.chunks(kh * kw)) {
-            for (i, &value) in weight.iter().enumerate() {
-                let corner = i / kw * (kw + 1) + i % kw;
-                for place in [corner, corner + 1, corner + kw + 1, corner + kw + 2] {
-                    out[place] += value;
-                }
-            }
-        }
-        Ok((out, (o, c, kh + 1, kw + 1).into()))
-    }
-
-    fn compose(&self, [weight]: [&Tensor; 1]) -> Result<Tensor> {
-        let rows = (weight.pad_with_zeros(2, 0, 1)? + weight.pad_with_zeros(2, 1, 0)?)?;
-        rows.pad_with_zeros(3, 0, 1)? + rows.pad_with_zeros(3, 1, 0)?
-    }
-
-    fn adjoint(&self, _: [&Tensor; 1], _: &Tensor, g: &Tensor, _: [bool; 1]) -> Result<[Option<Tensor>; 1]> {
-        Ok([Some(apply1(Gather, g)?)])
-    }
-}
-
-impl Operation<1> for Gather {
-    const NAME: &'static str = "gathered kernel";
-    const WEIGHTS: [bool; 1] = [true];
-
-    fn kernel<T: Element>(&self, [weight]: [View<T>; 1]) -> Result<(Vec<T>, Shape)> {
-        let [o, c, kh, kw] = weight.dims4()?;
-        let (kh, kw) = (kh - 1, kw - 1);
-        let mut out = vec![T::zero(); o * c * kh * kw];
-        for (out, weight) in out.chunks_mut(kh * kw).zip(weight.numbers.chunks((kh + 1) * (kw + 1))) {
-            for (i, out) in out.iter_mut().enumerate() {
-                let corner = i / kw * (kw + 1) + i % kw;
-                *out = weight[corner] + weight[corner + 1] + weight[corner + kw + 1] + weight[corner + kw + 2];
-            }
-        }
-        Ok((out, (o, c, kh, kw).into()))
-    }
-
-    fn compose(&self, [weight]: [&Tensor; 1]) -> Result<Tensor> {
-        let (_, _, kh, kw) = weight.dims4()?;
-        let rows = (weight.narrow(2, 0, kh - 1)? + weight.narrow(2, 1, kh - 1)?)?;
-        rows.narrow(3, 0, kw - 1)? + rows.narrow(3, 1, kw - 1)?
-    }
-
-    fn adjoint(&self, _: [&Tensor; 1], _: &Tensor, g: &Tensor, _: [bool; 1]) -> Result<[Option<Tensor>; 1]> {
-        Ok([Some(apply1(Spread, g)?)])
-    }
-}
-
 /// Convolution (cross-correlation, as everywhere in the field) of `x` `[N, C, H, W]` with `weight` `[O, C, kh, kw]`.
 ///
 /// # Errors
@@ -569,6 +313,7 @@ pub fn conv_up(x: &Tensor, weight: &Tensor) -> Result<Tensor> {
 #[cfg(test)]
 mod tests {
     use super::super::check::{agrees, check, draws, tensor};
+    use super::forms::Gather;
     use super::*;
 
     /// Kernel, stride, padding of the networks here: GAN, 1×1, DenseNet's stem, halving, and odd ones.
