@@ -17,6 +17,7 @@ matplotlib.use("svg")
 # Text stays text, and the same figures give the same file.
 matplotlib.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "negatoscope", "font.family": "sans-serif", "font.size": 9})
 import matplotlib.pyplot as plt
+from matplotlib.ticker import FuncFormatter, LogLocator
 
 ENGINES = {
     "ours": ("Negatoscope", "#b3432b", "o"), "torch": ("PyTorch", "#5b6770", "s"),
@@ -65,6 +66,8 @@ def draw(rows, out):
         places = [place for place, _ in lines["ours"]]
         axis.set(xscale="log", yscale="log", xlabel=along, ylabel="CPU ms", title=title)
         axis.set_xticks(places, [f"{place:,}" if place < 1000 else f"{place // 1000}k" for place in places])
+        axis.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axis.minorticks_off()
         axis.grid(True, which="major", color="#ececec", linewidth=0.6)
         axis.set_axisbelow(True)

@@ -46,9 +46,9 @@ def network(description, tensors):
 
 
 def onnx_file(description, tensors, inputs):
-    """The network as ONNX with a free batch size; written once beside the weights."""
+    """The network as ONNX with a free batch size; written beside the weights, anew where those are."""
     path = args.file.with_suffix(".onnx")
-    if not path.exists():
+    if not path.exists() or path.stat().st_mtime < args.file.stat().st_mtime:
         import warnings
 
         import torch
