@@ -85,6 +85,9 @@ fn schedule_line(spec: &RunSpec) -> String {
         if anchor.findings > 0.0 {
             parts.push(format!("average change with each finding, weight {}", anchor.findings));
         }
+        if let Some(rate) = anchor.rate {
+            parts.push(format!("rate {rate} while alone"));
+        }
     }
     if spec.data.balanced {
         parts.push("findings drawn equally often".to_owned());

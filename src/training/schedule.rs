@@ -75,7 +75,11 @@ pub fn rate(spec: &RunSpec, shown: u64) -> f64 {
     let adam = spec.optimiser;
     let done = shown as f64 / spec.schedule.total() as f64;
     let settled = if adam.settle > 0.0 { ((done - (1.0 - adam.settle)) / adam.settle).clamp(0.0, 1.0) } else { 0.0 };
-    adam.rate * 0.1f64.powf(settled)
+    let raised = spec.anchor.map_or(1.0, |anchor| match (anchor.rate, shown as f64 / (anchor.alone_kimg * 1000.0)) {
+        (Some(rate), part) if part < 1.0 => (rate / adam.rate).powf((2.0 - 2.0 * part).min(1.0)),
+        _ => 1.0,
+    });
+    adam.rate * 0.1f64.powf(settled) * raised
 }
 
 #[cfg(test)]
@@ -83,6 +87,19 @@ mod tests {
     use super::*;
     use crate::generator::Family;
     use crate::training::presets::preset;
+    use crate::training::spec::Anchor;
+
+    #[test]
+    fn the_rate_against_the_anchor_alone_falls_to_the_optimisers() {
+        let mut spec = preset("small-32", Family::CpdGan).unwrap();
+        (spec.optimiser.rate, spec.optimiser.settle, spec.schedule.total_kimg) = (0.001, 0.0, 40.0);
+        spec.anchor = Some(Anchor { alone_kimg: 10.0, weight: 1.0, findings: 0.0, rate: Some(0.1) });
+        for (shown, expected) in [(0, 0.1), (5000, 0.1), (7500, 0.01), (10_000, 0.001), (20_000, 0.001)] {
+            assert!((rate(&spec, shown) / expected - 1.0).abs() < 1e-9, "after {shown}: {}", rate(&spec, shown));
+        }
+        spec.anchor.as_mut().unwrap().alone_kimg = 0.0;
+        assert_eq!(rate(&spec, 0), 0.001);
+    }
 
     #[test]
     fn the_paper_schedule_grows_as_its_table_says() {

@@ -218,6 +218,10 @@ pub struct Anchor {
     /// Within it, weight of the error in what changes when one finding is switched; 0 leaves findings to the rest.
     #[serde(default)]
     pub findings: f64,
+    /// Learning rate of the generator alone, falling to the optimiser's over the second half of that time; without it, the
+    /// optimiser's throughout. Nothing has to be kept in balance yet, so that it can be ten times as high.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate: Option<f64>,
 }
 
 /// How the samples' nearness to the reals of the train fold is measured.
@@ -429,6 +433,7 @@ impl RunSpec {
                 weight(anchor.alone_kimg) && weight(anchor.weight) && weight(anchor.findings),
                 "anchor.alone_kimg, weight and findings must not be negative",
             )?;
+            check(anchor.rate.is_none_or(positive), "anchor.rate must be above 0")?;
         }
         check((16..=100_000).contains(&self.quality.count), "quality.count must be 16 to 100,000")?;
         if let Some(stop) = self.quality.stop {

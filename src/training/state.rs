@@ -116,6 +116,20 @@ pub fn initial(list: &[Parameter], seed: u64, device: &Device) -> candle_core::R
     })
 }
 
+/// Starts cpD-GAN's conditional norms near the identity: factors 1 plus a tenth of what latent and label say. As published
+/// they are N(0, 1), so that an untrained image is a product of a dozen random factors, from which nothing is soon learnt.
+fn calm_norms(generator: &Parameters) -> candle_core::Result<()> {
+    let mut values = generator.to_vecs()?;
+    for (name, (_, values)) in &mut values {
+        if name.ends_with("_norm.gamma.bias") {
+            values.fill(1.0);
+        } else if name.ends_with("_norm.gamma.weight") || name.ends_with("_norm.beta.weight") {
+            values.iter_mut().for_each(|value| *value *= 0.1);
+        }
+    }
+    generator.load(&values)
+}
+
 impl State {
     /// Networks before the first step.
     ///
@@ -124,6 +138,9 @@ impl State {
     pub fn new(spec: &RunSpec, labels: usize, device: &Device) -> Result<Self, TrainingError> {
         let architecture = spec.architecture(labels);
         let generator = initial(&architecture.generator(), spec.seed, device)?;
+        if spec.anchor.is_some_and(|anchor| anchor.alone_kimg > 0.0) {
+            calm_norms(&generator)?;
+        }
         let critic = initial(&architecture.critic(), spec.seed, device)?;
         let adam = spec.optimiser;
         let config = AdamConfig { rate: adam.rate, beta1: adam.beta1, beta2: adam.beta2, epsilon: adam.epsilon };
@@ -481,7 +498,24 @@ mod tests {
     use crate::generator::Family;
     use crate::training::presets::preset;
     use crate::training::reals::tests::Shapes;
-    use crate::training::spec::Level;
+    use crate::training::spec::{Anchor, Level};
+
+    #[test]
+    fn only_an_anchored_start_calms_the_conditional_norms() {
+        let mut spec = preset("small-32", Family::CpdGan).unwrap();
+        (spec.network.feature_base, spec.network.feature_max) = (64, 8);
+        let published = State::new(&spec, 3, &Device::Cpu).unwrap().generator.to_vecs().unwrap();
+        spec.anchor = Some(Anchor { alone_kimg: 1.0, weight: 1.0, findings: 0.0, rate: None });
+        let calm = State::new(&spec, 3, &Device::Cpu).unwrap().generator.to_vecs().unwrap();
+        for (name, (_, values)) in &published {
+            let expected: Vec<f32> = match name.rsplit_once("_norm.") {
+                Some((_, "gamma.bias")) => vec![1.0; values.len()],
+                Some((_, "gamma.weight" | "beta.weight")) => values.iter().map(|v| v * 0.1).collect(),
+                _ => values.clone(),
+            };
+            assert_eq!(calm[name].1, expected, "{name}");
+        }
+    }
 
     #[test]
     fn a_minibatch_that_memory_does_not_hold_is_computed_in_parts() {

@@ -164,7 +164,7 @@ impl Draft {
         if on {
             let value = match part {
                 // Read from text, so that numbers which a spec may leave out begin at their defaults.
-                "anchor" => toml::from_str::<Anchor>("alone_kimg = 10.0\nweight = 1.0")
+                "anchor" => toml::from_str::<Anchor>("alone_kimg = 10.0\nweight = 1.0\nrate = 0.01")
                     .ok()
                     .and_then(|anchor| Table::try_from(anchor).ok())
                     .map(Value::Table),

@@ -161,6 +161,10 @@ fn help(path: &str) -> &'static str {
         (_, "batch") => "Images in a minibatch, a multiple of 4.",
         (_, "fade_kimg") => "Thousands of images over which this level fades in.",
         (_, "stable_kimg") => "Thousands of images shown at this level after the fade.",
+        ("anchor.rate", _) => "Learning rate while the generator learns alone; it may be ten times as high then.",
+        ("anchor.findings", _) => {
+            "Weight of the change that each finding makes on average; 0 leaves findings to the critic."
+        }
         (_, "rate") => "Learning rate of both networks.",
         (_, "beta1" | "beta2") => "Decay of Adam's moments.",
         (_, "epsilon") => "Added under Adam's division.",
