@@ -13,6 +13,7 @@ use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable as _;
 use negatoscope::desktop::action::Action;
 use negatoscope::desktop::command::Command;
+use negatoscope::desktop::session::Cohort;
 use negatoscope::desktop::training::keeper::Deed;
 use negatoscope::desktop::training::watcher::Run;
 use negatoscope::desktop::workspace::Workspace;
@@ -200,6 +201,7 @@ fn a_run_is_started_watched_paused_killed_resumed_and_opened_in_explore() {
     assert_eq!(window.state().workspace(), Workspace::Explore);
     let card = window.state().session().model().unwrap().generator.card().clone();
     assert_eq!((card.name.as_str(), card.training.steps), ("test chest", step));
+    assert!(!matches!(window.state().session().cohort(), Cohort::None), "the films it trains on are opened beside it");
 
     act(&mut window, Command::GoToTraining);
     assert!(state(window.state()).is_some_and(RunState::is_running));

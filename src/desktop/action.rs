@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::command::Command;
+use super::session::Trained;
 use crate::generator::Recipe;
 
 /// One thing the hand asked for in this frame.
@@ -19,15 +20,8 @@ pub enum Action {
     },
     /// Opens a model file.
     OpenModel(PathBuf),
-    /// Opens a model that a run has made, and goes to Explore.
-    OpenTrained(PathBuf),
-    /// Opens a model that a sweep has made, in Explore, beside the sweep's own cohort where it is still there.
-    OpenSwept {
-        /// The model file.
-        model: PathBuf,
-        /// Identity of the cohort and the folder of its pack.
-        cohort: Option<(String, PathBuf)>,
-    },
+    /// Opens a model that a run or a sweep has made, in Explore, beside the films it was trained on where they are still there.
+    OpenTrained(Trained),
     /// Looks at a run in Training.
     ShowRun(PathBuf),
     /// Opens a pack.

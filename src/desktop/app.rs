@@ -143,17 +143,9 @@ impl App {
             Action::Run(command) => self.run(ctx, command),
             Action::Edit { recipe, gesture } => self.session.edit(recipe, gesture),
             Action::OpenModel(path) => self.session.open_model(path),
-            Action::OpenTrained(path) => {
+            Action::OpenTrained(trained) => {
                 self.workspace = Workspace::Explore;
-                self.session.open_model(path);
-            }
-            Action::OpenSwept { model, cohort } => {
-                if let Some((identity, pack)) = cohort {
-                    // The model opens the pack that is known for its cohort.
-                    self.session.settings.cohorts.entry(identity).or_insert(pack);
-                }
-                self.workspace = Workspace::Explore;
-                self.session.open_model(model);
+                self.session.open_trained(trained);
             }
             Action::ShowRun(root) => {
                 self.workspace = Workspace::Training;
@@ -459,9 +451,9 @@ impl App {
 impl eframe::App for App {
     fn logic(&mut self, ctx: &egui::Context, _frame: &mut eframe::Frame) {
         self.session.advance();
-        if let Some(model) = self.training.advance(&mut self.session) {
+        if let Some(trained) = self.training.advance(&mut self.session) {
             self.workspace = Workspace::Explore;
-            self.session.open_model(model);
+            self.session.open_trained(trained);
         }
         self.benchmarks.advance(ctx, &mut self.session.notices);
         let here = self.workspace == Workspace::Artefacts;

@@ -57,6 +57,15 @@ pub struct Session {
     panics_told: u64,
 }
 
+/// A model that a run or a sweep has made.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Trained {
+    /// The model file.
+    pub model: PathBuf,
+    /// Folder of the pack it was trained on, which may no longer be there.
+    pub pack: PathBuf,
+}
+
 impl Session {
     /// Starts the workers. Nothing is open yet.
     ///
@@ -125,9 +134,15 @@ impl Session {
         self.verdict.as_ref()
     }
 
-    /// States which pack to open once the first model is there.
+    /// States which pack to open once the model that is being opened is there.
     pub fn open_cohort_with_model(&mut self, folder: PathBuf) {
         self.pending_cohort = Some(folder);
+    }
+
+    /// Opens a model beside the pack it was trained on, where that is still there.
+    pub fn open_trained(&mut self, trained: Trained) {
+        self.pending_cohort = Some(trained.pack).filter(|pack| pack.join("pack.json").is_file());
+        self.open_model(trained.model);
     }
 
     /// Whether every answer to what was asked has been taken in: nothing renders, searches or loads.

@@ -35,7 +35,7 @@ use super::action::Actions;
 use super::dialogs::Purpose;
 use super::lightbox::{Gpu, Zoom};
 use super::notice;
-use super::session::Session;
+use super::session::{Session, Trained};
 use super::state::{ClusterChoice, Settings};
 use super::task::{Outcome, Task};
 use super::theme;
@@ -293,7 +293,7 @@ impl Training {
 
     /// Takes in what the threads have found and done. Called once a frame; never waits. Gives a model that is to be
     /// opened in Explore.
-    pub fn advance(&mut self, session: &mut Session) -> Option<PathBuf> {
+    pub fn advance(&mut self, session: &mut Session) -> Option<Trained> {
         let mut folders = vec![self.places.runs()];
         folders.extend(session.settings.run_folders.iter().cloned());
         let followed = self.selected.iter().chain(&self.overlaid).cloned().collect();
@@ -355,9 +355,9 @@ impl Training {
         }
         match self.opening.as_ref().map(Opening::poll) {
             None | Some(Outcome::Running) => None,
-            Some(Outcome::Done(Ok(path))) => {
+            Some(Outcome::Done(Ok(trained))) => {
                 self.opening = None;
-                Some(path)
+                Some(trained)
             }
             Some(Outcome::Done(Err(reason))) => {
                 self.opening = None;

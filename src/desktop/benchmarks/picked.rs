@@ -9,6 +9,7 @@ use super::shelf::Entry;
 use crate::benchmark::SweepFolder;
 use crate::benchmark::figure::short;
 use crate::desktop::action::{Action, Actions};
+use crate::desktop::session::Trained;
 use crate::desktop::theme;
 use crate::desktop::widgets::{caption, section, text_button};
 
@@ -21,8 +22,8 @@ pub struct Picked {
     pub mean: String,
     /// Each repeat.
     pub seeds: Vec<Seed>,
-    /// Identity of the cohort and folder of its pack, where that is still there.
-    cohort: Option<(String, PathBuf)>,
+    /// Folder of the cohort's pack.
+    pack: PathBuf,
     /// Why there is nothing to open, where there is nothing.
     pub nothing: Option<&'static str>,
 }
@@ -65,7 +66,7 @@ impl Picked {
             .collect();
         let pack = folder.as_ref().and_then(|(folder, spec)| {
             let drawn = spec.phantom.is_some().then(|| folder.root().join("cohort"));
-            drawn.or_else(|| spec.cohort.clone()).filter(|pack| pack.join("pack.json").is_file())
+            drawn.or_else(|| spec.cohort.clone())
         });
         let nothing = if curve == 0 {
             Some("Its classifiers were trained on the cohort's own films; there is no generator behind it.")
@@ -87,7 +88,7 @@ impl Picked {
             title: format!("{name} at {} {unit}", short(at.value)),
             mean: format!("AUROC {}{interval}{}", number(value.auroc), relative.unwrap_or_default()),
             seeds,
-            cohort: pack.map(|pack| (result.cohort.identity.clone(), pack)),
+            pack: pack.unwrap_or_default(),
             nothing,
         })
     }
@@ -106,7 +107,7 @@ impl Picked {
                     let tooltip = "Opens the generator in Explore, beside the nearest films of its cohort.";
                     let open = text_button(ui, "Samples and neighbours", tooltip);
                     if open.accessible_name(format!("Samples and neighbours, {}", seed.words)).clicked() {
-                        actions.push(Action::OpenSwept { model: model.clone(), cohort: self.cohort.clone() });
+                        actions.push(Action::OpenTrained(Trained { model: model.clone(), pack: self.pack.clone() }));
                     }
                 }
                 if let Some(run) = &seed.run {

@@ -107,12 +107,13 @@ impl Session {
     pub(super) fn reopen_cohort(&mut self) {
         let Some(model) = self.models.open() else { return };
         let wanted = model.generator.card().training.cohort_hash.clone();
+        let stated = self.pending_cohort.take();
         if self.cohort.reference().is_some_and(|reference| reference.identity() == wanted) {
             self.ask_neighbours();
             return;
         }
         self.cohort = Cohort::None;
-        if let Some(folder) = self.pending_cohort.take() {
+        if let Some(folder) = stated {
             self.open_cohort(folder);
         } else if let Some(folder) = self.settings.cohorts.get(&wanted).cloned()
             && folder.is_dir()

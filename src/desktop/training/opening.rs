@@ -1,11 +1,12 @@
 //! Opening a checkpoint in Explore: a model file is made of it, beside everything else and without touching the run.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use candle_core::Device;
 use eframe::egui;
 
 use super::Places;
+use crate::desktop::session::Trained;
 use crate::desktop::task::{Outcome, Task};
 use crate::training::pack::PackSource;
 use crate::training::run_folder::RunFolder;
@@ -14,7 +15,7 @@ use crate::training::{RadiographSource as _, checkpoint, export};
 
 /// A checkpoint that is being opened.
 pub struct Opening {
-    task: Task<Result<PathBuf, String>>,
+    task: Task<Result<Trained, String>>,
 }
 
 impl Opening {
@@ -29,13 +30,13 @@ impl Opening {
     }
 
     /// Looks whether the model file is there.
-    pub fn poll(&self) -> Outcome<Result<PathBuf, String>> {
+    pub fn poll(&self) -> Outcome<Result<Trained, String>> {
         self.task.poll()
     }
 }
 
 /// The model file of a checkpoint, made where it is not there already.
-fn model_of(root: &Path, step: u64, models: &Path) -> Result<PathBuf, String> {
+fn model_of(root: &Path, step: u64, models: &Path) -> Result<Trained, String> {
     let spec = RunSpec::read(&root.join("run.toml")).map_err(|error| error.to_string())?;
     let source = PackSource::open(&spec.cohort).map_err(|error| error.to_string())?;
     let labels = source.facts().vocabulary.len();
@@ -52,5 +53,5 @@ fn model_of(root: &Path, step: u64, models: &Path) -> Result<PathBuf, String> {
     let run = root.file_name().unwrap_or_default().to_string_lossy();
     let path = models.join(format!("{run}-{step}.safetensors"));
     export::write_model(&path, &state, &spec, &source).map_err(|error| error.to_string())?;
-    Ok(path)
+    Ok(Trained { model: path, pack: spec.cohort })
 }

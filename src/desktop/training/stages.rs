@@ -9,6 +9,7 @@ use super::watcher::Run;
 use super::{Training, strip};
 use crate::desktop::action::{Action, Actions};
 use crate::desktop::lightbox::{ColorMap, Look, Pane};
+use crate::desktop::session::Trained;
 use crate::desktop::theme::{self, Colors};
 use crate::desktop::widgets::{badge, grouped, number, text_button};
 use crate::radiograph::Window;
@@ -109,7 +110,8 @@ fn stage_line(ui: &mut Ui, training: &mut Training, run: &Run, actions: &mut Act
                 }
             } else if run.has_model {
                 if text_button(ui, "Open in Explore", "Opens the newest model of this run.").clicked() {
-                    actions.push(Action::OpenTrained(run.root.join("model.safetensors")));
+                    let (model, pack) = (run.root.join("model.safetensors"), run.status.cohort.clone());
+                    actions.push(Action::OpenTrained(Trained { model, pack }));
                 }
             } else {
                 ui.label(RichText::new("no checkpoint of this stage is kept").font(theme::caption()).color(on.dim));
