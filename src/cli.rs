@@ -89,6 +89,7 @@ struct TourArgs {
 /// Runs the program on the words it was started with.
 pub fn main() -> ExitCode {
     crate::compute::init();
+    end_with_the_reader();
     let filter = tracing_subscriber::EnvFilter::try_from_env("NEGATOSCOPE_LOG");
     let filter = filter.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("error,negatoscope=warn,wgpu_hal=off"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
@@ -111,6 +112,21 @@ fn leave(code: u8) -> ExitCode {
     signal_hook::low_level::exit(code.into());
     #[cfg(not(unix))]
     ExitCode::from(code)
+}
+
+/// Ends the process without a word once nobody reads its output any more, as after `| head`, as other programs end by the
+/// signal for it. The signal itself stays ignored, for it would also end the window when a program it had started dies.
+fn end_with_the_reader() {
+    /// What a shell reports of a program that this signal has ended.
+    const ENDED_BY_PIPE: i32 = 128 + 13;
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let text = panic.payload().downcast_ref::<String>();
+        if text.is_some_and(|text| text.starts_with("failed printing to stdout: Broken pipe")) {
+            std::process::exit(ENDED_BY_PIPE);
+        }
+        usual(panic);
+    }));
 }
 
 /// The error with its causes, each named once.

@@ -75,6 +75,20 @@ fn samples_of_a_graphics_device_name_it_and_without_one_the_processor_serves() {
     assert!(failed(&["sample", "--model", "phantom-brain", "--device", "tpu", "--out", "x.png"], 2).contains("gpu:N"));
 }
 
+#[cfg(unix)]
+#[test]
+fn a_reader_that_has_heard_enough_ends_the_program_quietly() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_negatoscope"))
+        .arg("models")
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), String::from_utf8_lossy(&output.stderr).as_ref()), (Some(141), ""));
+}
+
 #[test]
 fn wrong_words_and_wrong_names_are_told_apart() {
     assert!(failed(&["sample", "--count", "none", "--out", "x.png"], 2).contains("--count"));

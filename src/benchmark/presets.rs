@@ -55,7 +55,7 @@ pub fn preset(name: &str, cohort: &Path) -> Option<SweepSpec> {
     };
     let small = |factor: Factor| SweepSpec {
         seeds: vec![Seed::Same(1), Seed::Same(2), Seed::Same(3)],
-        generators: light(10.0, 4.0, 32),
+        generators: light(15.0, 12.0, 32),
         classifier: ClassifierSetting {
             preset: "small".to_owned(),
             epochs: Some(12),
@@ -123,7 +123,7 @@ pub fn preset(name: &str, cohort: &Path) -> Option<SweepSpec> {
             test: 20,
         }),
         "small-resolution" => {
-            small(Factor::Resolution { least_count: 20, grid: vec![32, 64], validation: 400, test: 400 })
+            small(Factor::Resolution { least_count: 20, grid: vec![32, 64, 128], validation: 400, test: 400 })
         }
         "small-mix" => small(Factor::Mix {
             resolution: 32,

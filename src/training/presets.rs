@@ -10,7 +10,8 @@ use crate::compute::device::DeviceChoice;
 use crate::generator::Family;
 
 /// All preset names.
-pub const NAMES: [&str; 7] = ["paper-32", "paper-64", "paper-128", "paper-256", "paper-512", "small-32", "small-64"];
+pub const NAMES: [&str; 8] =
+    ["paper-32", "paper-64", "paper-128", "paper-256", "paper-512", "small-32", "small-64", "small-128"];
 
 /// The spec of a preset; name, cohort and seed are left for the user to fill in. `None` for a name not known, and for
 /// prog-GAN at 256 and 512 px, whose settings were not published.
@@ -26,6 +27,7 @@ pub fn preset(name: &str, family: Family) -> Option<RunSpec> {
         "paper-512" if family == Family::CpdGan => Some(paper(family, 512, 0.0, 12_000.0)),
         "small-32" => Some(small(family, 32)),
         "small-64" => Some(small(family, 64)),
+        "small-128" => Some(small(family, 128)),
         _ => None,
     }
 }
@@ -110,12 +112,21 @@ fn small(family: Family, resolution: usize) -> RunSpec {
     spec.record = Record { sample_kimg: 5.0, checkpoint_kimg: 5.0, quality_kimg: 20.0, ..Record::default() };
     spec.quality.count = 1000;
     let level = |side, batch, fade_kimg, stable_kimg| Level { side, batch, fade_kimg, stable_kimg };
-    let growing =
-        [level(8, 32, 0.0, 60.0), level(16, 32, 40.0, 80.0), level(32, 16, 40.0, 60.0), level(64, 16, 30.0, 0.0)];
+    let growing = [
+        level(8, 32, 0.0, 60.0),
+        level(16, 32, 40.0, 80.0),
+        level(32, 16, 40.0, 60.0),
+        level(64, 16, 30.0, 60.0),
+        level(128, 16, 30.0, 0.0),
+    ];
     spec.schedule = match family {
         Family::CpdGan => Schedule { total_kimg: 200.0, levels: vec![level(resolution, 16, 0.0, 0.0)] },
         Family::ProgGan => Schedule {
-            total_kimg: if resolution == 32 { 400.0 } else { 450.0 },
+            total_kimg: match resolution {
+                32 => 400.0,
+                64 => 450.0,
+                _ => 500.0,
+            },
             levels: growing.into_iter().filter(|level| level.side <= resolution).collect(),
         },
     };
