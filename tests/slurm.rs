@@ -1,196 +1,24 @@
-//! Runs on a real Slurm: its controller and one node of it, on this machine's loopback.
+//! Runs and sweeps on a real Slurm, here and over a real ssh.
 //!
-//! Needs Debian's `slurm-wlm` and the right to start its daemons as root; where that is not given, the test says that it was
-//! skipped. Recipe: no munge, no accounts, no cgroups; the node claims eight cores so that scheduling can be seen.
+//! Needs Debian's `slurm-wlm` and `openssh-server`, and the right to start daemons as root; where that is not given, a test
+//! says that it was skipped.
 
 #![cfg(target_os = "linux")]
 
 mod common {
+    pub mod cluster;
+    pub mod login_node;
     pub mod tiny_run;
 }
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
+use common::cluster::{Cluster, PATIENCE, is};
+use common::login_node::LoginNode;
 use common::tiny_run;
-
-/// Longest that anything here is waited for; much for a busy machine, and nothing waits when all goes well.
-const PATIENCE: Duration = Duration::from_mins(4);
-
-/// How many clusters this process has begun.
-static CLUSTERS: AtomicU32 = AtomicU32::new(0);
-
-/// The daemons; stopped with the test, however it ends.
-struct Cluster {
-    folder: tempfile::TempDir,
-    host: String,
-    daemons: Vec<Child>,
-}
-
-impl Drop for Cluster {
-    fn drop(&mut self) {
-        // Jobs first: the processes of a job outlive the daemons.
-        let _ = self.slurm("scancel", &["--state=RUNNING", "--state=PENDING", "-p", "main"]);
-        std::thread::sleep(Duration::from_millis(500));
-        for daemon in &mut self.daemons {
-            let _ = daemon.kill();
-            let _ = daemon.wait();
-        }
-    }
-}
-
-impl Cluster {
-    /// Starts the daemons, or says why that cannot be done here.
-    fn start() -> Result<Self, String> {
-        let said = |command: &str, words: &[&str]| {
-            let output = Command::new(command).args(words).output().map_err(|e| format!("{command}: {e}"))?;
-            Ok::<_, String>(String::from_utf8_lossy(&output.stdout).trim().to_owned())
-        };
-        if said("id", &["-u"])? != "0" {
-            return Err("Slurm's daemons are only started as root".to_owned());
-        }
-        for daemon in ["slurmctld", "slurmd", "sbatch"] {
-            said(daemon, &["-V"]).map_err(|e| format!("{e} (Debian's package is slurm-wlm)"))?;
-        }
-        let host = said("hostname", &["-s"])?;
-        let folder = tempfile::tempdir().map_err(|e| e.to_string())?;
-        let root = folder.path().display();
-        // Two ports further for each process and each test of it, so that no two of them meet.
-        let port = 17_000 + 4 * (std::process::id() % 1000) + 2 * (CLUSTERS.fetch_add(1, Ordering::Relaxed) % 2);
-        let lines = [
-            format!("ClusterName=test\nSlurmctldHost={host}(127.0.0.1)\nSlurmUser=root\nSlurmdUser=root"),
-            format!("SlurmctldPort={port}\nSlurmdPort={}\nAuthType=auth/none\nCredType=cred/none", port + 1),
-            "AuthInfo=cred_expire=5\nCommunicationParameters=NoCtldInAddrAny,NoInAddrAny\nProctrackType=proctrack/linuxproc"
-                .to_owned(),
-            "TaskPlugin=task/none\nJobAcctGatherType=jobacct_gather/none".to_owned(),
-            "AccountingStorageType=accounting_storage/none".to_owned(),
-            "SchedulerParameters=batch_sched_delay=0,sched_interval=1,bf_interval=1".to_owned(),
-            "SelectType=select/cons_tres\nSelectTypeParameters=CR_Core\nReturnToService=2\nMinJobAge=3600\nKillWait=5".to_owned(),
-            format!("StateSaveLocation={root}/state\nSlurmdSpoolDir={root}/spool"),
-            format!("SlurmctldPidFile={root}/slurmctld.pid\nSlurmdPidFile={root}/slurmd.pid"),
-            format!("SlurmctldLogFile={root}/slurmctld.log\nSlurmdLogFile={root}/slurmd.log"),
-            "SlurmdParameters=config_overrides".to_owned(),
-            format!("NodeName={host} NodeAddr=127.0.0.1 CPUs=8 RealMemory=8000 State=UNKNOWN"),
-            format!("PartitionName=main Nodes={host} Default=YES MaxTime=INFINITE State=UP\n"),
-        ];
-        for name in ["state", "spool"] {
-            fs::create_dir(folder.path().join(name)).map_err(|e| e.to_string())?;
-        }
-        fs::write(folder.path().join("slurm.conf"), lines.join("\n")).map_err(|e| e.to_string())?;
-        fs::write(folder.path().join("cgroup.conf"), "CgroupAutomount=no\n").map_err(|e| e.to_string())?;
-        let mut cluster = Self { folder, host, daemons: Vec::new() };
-        cluster.daemon("slurmctld", &["-D", "-c"]);
-        cluster.start_node();
-        let started = Instant::now();
-        while cluster.slurm("sinfo", &["-h", "-o", "%T"]) != "idle" {
-            if started.elapsed() > Duration::from_secs(20) {
-                return Err(format!("Slurm's daemons do not come up here: {}", cluster.log("slurmctld.log")));
-            }
-            std::thread::sleep(Duration::from_millis(100));
-        }
-        Ok(cluster)
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn log(&self, name: &str) -> String {
-        let text = fs::read_to_string(self.path(name)).unwrap_or_default();
-        text.lines().rev().take(5).collect::<Vec<_>>().join(" / ")
-    }
-
-    fn command(&self, name: impl AsRef<std::ffi::OsStr>) -> Command {
-        let mut command = Command::new(name);
-        command.env("SLURM_CONF", self.path("slurm.conf"));
-        command
-    }
-
-    fn daemon(&mut self, name: &str, words: &[&str]) {
-        let conf = self.path("slurm.conf");
-        let mut command = self.command(name);
-        let child = command.arg("-f").arg(conf).args(words).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
-        self.daemons.push(child.expect("a daemon starts"));
-    }
-
-    fn start_node(&mut self) {
-        let host = self.host.clone();
-        self.daemon("slurmd", &["-D", "-N", &host]);
-    }
-
-    /// What a command of Slurm's prints.
-    fn slurm(&self, command: &str, words: &[&str]) -> String {
-        let output = self.command(command).args(words).output();
-        output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default()
-    }
-
-    fn negatoscope(&self, words: &[&str]) -> Output {
-        self.command(env!("CARGO_BIN_EXE_negatoscope")).args(words).output().expect("the program starts")
-    }
-
-    fn done(&self, words: &[&str]) -> String {
-        let output = self.negatoscope(words);
-        assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8_lossy(&output.stdout).into_owned()
-    }
-
-    fn spec(&self, name: &str, kimg: f64) -> String {
-        let path = self.path(&format!("{name}.toml"));
-        fs::write(&path, tiny_run::spec(name, kimg, 100.0, false)).unwrap();
-        path.to_string_lossy().into_owned()
-    }
-
-    /// Sends specs and gives the job's number.
-    fn submit(&self, specs: &[&str], more: &[&str]) -> String {
-        let out = self.path("runs").to_string_lossy().into_owned();
-        let mut words = vec!["submit"];
-        words.extend(specs);
-        words.extend(["--out", &out, "--cores", "1", "--memory", "500M", "--json"]);
-        words.extend(more);
-        let sent: serde_json::Value = serde_json::from_str(&self.done(&words)).unwrap();
-        sent["job"].to_string()
-    }
-
-    /// Everything that `runs` says about one run.
-    fn status(&self, name: &str) -> serde_json::Value {
-        let root = self.path("runs").join(name);
-        let text = self.done(&["runs", &root.to_string_lossy(), "--json"]);
-        serde_json::from_str::<serde_json::Value>(&text).unwrap()[0].clone()
-    }
-
-    /// Waits until a run's status is as wished.
-    fn wait(&self, name: &str, what: &str, wished: impl Fn(&serde_json::Value) -> bool) -> serde_json::Value {
-        let started = Instant::now();
-        loop {
-            let status = self.status(name);
-            if wished(&status) {
-                return status;
-            }
-            assert!(
-                started.elapsed() < PATIENCE,
-                "{name} is not {what}: {status}\n{}\n{}\n{}",
-                self.slurm("squeue", &["-t", "all"]),
-                self.log("slurmctld.log"),
-                self.log("slurmd.log"),
-            );
-            std::thread::sleep(Duration::from_millis(200));
-        }
-    }
-
-    /// The last checkpoint of a run, which must be of this step.
-    fn last(&self, root: &Path, step: u64) -> Vec<u8> {
-        fs::read(root.join(format!("checkpoints/{step:08}.safetensors"))).unwrap_or_else(|error| {
-            panic!("{} has no checkpoint of step {step}: {error}; {}", root.display(), self.log("slurmctld.log"))
-        })
-    }
-}
-
-fn is(status: &serde_json::Value, field: &str, word: &str) -> bool {
-    status[field].as_str().is_some_and(|text| text.starts_with(word))
-}
 
 /// The process that started this one.
 fn parent(process: u64) -> u64 {
@@ -368,6 +196,51 @@ fn a_sweep_through_slurm_gives_the_result_of_this_machine_byte_for_byte() {
     let alone = cluster.negatoscope(&["train", &words(&run)]);
     let refusal = String::from_utf8_lossy(&alone.stderr).into_owned();
     assert!(!alone.status.success() && refusal.contains("negatoscope sweep run"), "{refusal}");
+}
+
+/// A login node that is this machine by another road: a real ssh client, a real ssh server, and the real Slurm behind it.
+#[test]
+fn a_run_is_sent_followed_and_cancelled_over_a_real_ssh() {
+    let begun = Cluster::start().and_then(|cluster| {
+        let login = LoginNode::start(&format!("SLURM_CONF={}", cluster.path("slurm.conf").display()))?;
+        Ok((cluster, login))
+    });
+    let (cluster, login) = match begun {
+        Ok(begun) => begun,
+        Err(reason) => {
+            eprintln!("SKIPPED: the test over ssh could not run here: {reason}");
+            return;
+        }
+    };
+    let pack = cluster.path("pack").to_string_lossy().into_owned();
+    cluster.done(&[&tiny_run::PACK[..], &[&pack]].concat());
+    // Nothing of Slurm's is known on this side: it must all come over ssh.
+    let run = |words: &[&str]| {
+        let program = env!("CARGO_BIN_EXE_negatoscope");
+        let output =
+            Command::new(program).args(words).env("PATH", login.path()).env_remove("SLURM_CONF").output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        assert!(output.status.success(), "{words:?}: {}", text(&output.stderr));
+        text(&output.stdout)
+    };
+    let out = cluster.path("runs of $USER & 'others'").to_string_lossy().into_owned();
+    let (short, endless) = (cluster.spec("short", 0.08), cluster.spec("endless", 9000.0));
+    let resources = ["--cores", "1", "--memory", "500M", "--time", "10", "--host", LoginNode::NAME];
+    run(&[&["submit", &short, &endless, "--out", &out], &resources[..]].concat());
+    let status = |name: &str| {
+        let told = run(&["runs", &format!("{out}/{name}"), "--json"]);
+        serde_json::from_str::<serde_json::Value>(&told).unwrap()[0].clone()
+    };
+    let wait = |name: &str, wished: &dyn Fn(&serde_json::Value) -> bool| {
+        let started = Instant::now();
+        while !wished(&status(name)) {
+            assert!(started.elapsed() < PATIENCE, "{}; {}", status(name), cluster.log("slurmctld.log"));
+        }
+    };
+    wait("short", &|status| is(status, "state", "finished") && is(status, "job_state", "completed"));
+    wait("endless", &|status| is(status, "state", "running") && is(status, "job_state", "running"));
+    run(&["submit", "--cancel", &format!("{out}/endless")]);
+    wait("endless", &|status| is(status, "state", "paused") && is(status, "job_state", "cancelled"));
 }
 
 /// A login node without a network: an `ssh` that checks how it was called and has this machine's shell read the line, as a
