@@ -16,6 +16,9 @@ fn main() {
     cuda_shim::build();
 }
 
+/// What the program appends to every shader of the sampler.
+const SHARED: &str = "sampler_shape.wgsl";
+
 /// Parses and validates every shader, as the window's own compiler will.
 fn check_shaders(folder: &Path) {
     println!("cargo::rerun-if-changed={}", folder.display());
@@ -25,8 +28,15 @@ fn check_shaders(folder: &Path) {
             continue;
         }
         println!("cargo::rerun-if-changed={}", path.display());
-        let text =
-            std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("cannot read {}: {error}", path.display()));
+        let read = |path: &Path| {
+            std::fs::read_to_string(path).unwrap_or_else(|error| panic!("cannot read {}: {error}", path.display()))
+        };
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let mut text = read(&path);
+        // What the sampler's shaders share comes last, so that their own lines keep their numbers.
+        if name.starts_with("sampler_") && name != SHARED {
+            text += &read(&folder.join(SHARED));
+        }
         if let Err((line, message)) = validate(&text) {
             println!("cargo::error={}:{line}: {message}", path.display());
         }

@@ -4,23 +4,6 @@
 // The threads that share a tile each take some of its channels. The norm needs them all: pixels are written, then read
 // again by the thread that wrote them.
 
-// See sampler_dense.wgsl.
-struct Shape {
-    images: u32,
-    side: u32,
-    inner: u32,
-    outer: u32,
-    matrices: u32,
-    rows: u32,
-    affine: u32,
-    affines: u32,
-    lanes: u32,
-    shows: u32,
-    skips: u32,
-    channels: u32,
-}
-
-@group(0) @binding(0) var<uniform> shape: Shape;
 // [matrices, images * rows, outer]
 @group(0) @binding(1) var<storage, read> products: array<f32>;
 // Bias [outer], weights of the image [outer], bias of the image.

@@ -3,23 +3,6 @@
 // A workgroup computes a block of 8 * TALL rows and 64 columns, a thread TALL rows and four columns of it. Sixteen rows
 // of the inner dimension at a time lie in workgroup memory.
 
-// See sampler_dense.wgsl.
-struct Shape {
-    images: u32,
-    side: u32,
-    inner: u32,
-    outer: u32,
-    matrices: u32,
-    rows: u32,
-    affine: u32,
-    affines: u32,
-    lanes: u32,
-    shows: u32,
-    skips: u32,
-    channels: u32,
-}
-
-@group(0) @binding(0) var<uniform> shape: Shape;
 // [matrices, images * rows, inner]
 @group(0) @binding(1) var<storage, read> left: array<vec4<f32>>;
 // [matrices, inner, outer]

@@ -3,23 +3,6 @@
 // One thread for each channel of each tile; what it writes stands as [matrix, tile of all images, channel]. The forms
 // are those of the processor's engine: nine neighbours, nine differences for doubling, Winograd F(2x2) and F(4x4).
 
-// See sampler_dense.wgsl.
-struct Shape {
-    images: u32,
-    side: u32,
-    inner: u32,
-    outer: u32,
-    matrices: u32,
-    rows: u32,
-    affine: u32,
-    affines: u32,
-    lanes: u32,
-    shows: u32,
-    skips: u32,
-    channels: u32,
-}
-
-@group(0) @binding(0) var<uniform> shape: Shape;
 // [images, side, side, inner]
 @group(0) @binding(1) var<storage, read> pixels: array<f32>;
 // [matrices, images * rows, inner]

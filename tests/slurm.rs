@@ -198,6 +198,38 @@ fn a_sweep_through_slurm_gives_the_result_of_this_machine_byte_for_byte() {
     assert!(!alone.status.success() && refusal.contains("negatoscope sweep run"), "{refusal}");
 }
 
+#[test]
+fn a_generator_of_a_sweep_whose_time_is_up_goes_on_where_it_was() {
+    let cluster = match Cluster::start() {
+        Ok(cluster) => cluster,
+        Err(reason) => {
+            eprintln!("SKIPPED: the Slurm test could not run here: {reason}");
+            return;
+        }
+    };
+    let pack = cluster.path("pack").to_string_lossy().into_owned();
+    cluster.done(&["cohort", "phantom", "brain", "--count", "240", "--resolution", "32", "--out", &pack]);
+    let spec = cluster.path("long.toml").to_string_lossy().into_owned();
+    fs::write(&spec, SWEEP.replace("seeds = [1, 2]", "seeds = [1]").replace("kimg = 0.08", "kimg = 9000.0")).unwrap();
+    let root = cluster.path("sweep");
+    let sweep = root.to_string_lossy().into_owned();
+    // Time is nearly up from the start: Slurm signals a minute before the limit of one minute.
+    cluster.done(&["sweep", "submit", &spec, "--out", &sweep, "--cores", "1", "--memory", "500M", "--time", "1"]);
+    let run = || {
+        let jobs = fs::read_dir(root.join("jobs")).into_iter().flatten().flatten();
+        jobs.map(|job| job.path().join("run")).find(|run| run.is_dir())
+    };
+    let begun = Instant::now();
+    while run().is_none_or(|run| starts(&run).len() < 2) {
+        let queue = cluster.slurm("squeue", &["-t", "all"]);
+        assert!(begun.elapsed() < PATIENCE, "{queue}\n{}", cluster.log("slurmctld.log"));
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    cluster.done(&["sweep", "submit", &sweep, "--cancel"]);
+    let log = fs::read_to_string(run().unwrap().join("events.jsonl")).unwrap();
+    assert!(log.contains("\"how\":\"paused\""), "{log}");
+}
+
 /// A login node that is this machine by another road: a real ssh client, a real ssh server, and the real Slurm behind it.
 #[test]
 fn a_run_is_sent_followed_and_cancelled_over_a_real_ssh() {

@@ -52,7 +52,7 @@ impl Cluster {
         let folder = tempfile::tempdir().map_err(|e| e.to_string())?;
         let root = folder.path().display();
         // Two ports further for each process and each test of it, so that no two of them meet.
-        let port = 17_000 + 6 * (std::process::id() % 1000) + 2 * (CLUSTERS.fetch_add(1, Ordering::Relaxed) % 3);
+        let port = 17_000 + 8 * (std::process::id() % 1000) + 2 * (CLUSTERS.fetch_add(1, Ordering::Relaxed) % 4);
         let lines = [
             format!("ClusterName=test\nSlurmctldHost={host}(127.0.0.1)\nSlurmUser=root\nSlurmdUser=root"),
             format!("SlurmctldPort={port}\nSlurmdPort={}\nAuthType=auth/none\nCredType=cred/none", port + 1),
