@@ -3,7 +3,10 @@
 use super::SweepResult;
 
 /// The files, built into the program so that they are there wherever it is copied to.
-const FILES: [&str; 1] = [include_str!("../../assets/benchmarks/phantom-brain-classes.json")];
+const FILES: [&str; 2] = [
+    include_str!("../../assets/benchmarks/cxr-kermany-samples.json"),
+    include_str!("../../assets/benchmarks/phantom-chest-classes.json"),
+];
 
 /// All results that ship.
 pub fn results() -> Vec<SweepResult> {
