@@ -12,6 +12,8 @@ use negatoscope::desktop::{App, Options};
 use negatoscope::generator::{Generator, export};
 
 fn window(options: Options) -> Harness<'static, App> {
+    // Held to the end, so that no driver is unloaded before its exit handlers are called.
+    negatoscope::compute::graphics::instance();
     let builder = Harness::builder().with_size(vec2(1440.0, 900.0)).with_max_steps(64).wgpu();
     builder.build_eframe(move |cc| App::new(cc, &options).expect("the system has threads"))
 }

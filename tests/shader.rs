@@ -23,6 +23,8 @@ fn film(width: usize, height: usize) -> Radiograph {
 
 /// What the graphics device draws: `film` magnified by `zoom`, its corner at `corner`, in a window of 200 × 160.
 fn drawn(film: &Radiograph, look: Look, corner: [f32; 2], zoom: f32) -> image::RgbaImage {
+    // Held to the end, so that no driver is unloaded before its exit handlers are called.
+    negatoscope::compute::graphics::instance();
     let image = film.clone();
     let mut shown: Option<Arc<Film>> = None;
     let mut harness =

@@ -6,7 +6,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, OnceLock, mpsc};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
@@ -223,10 +223,16 @@ pub fn widen(limits: &mut wgpu::Limits, adapter: &wgpu::Limits) {
     limits.max_compute_workgroups_per_dimension = adapter.max_compute_workgroups_per_dimension;
 }
 
+/// The process's own entry to the graphics drivers, which is never closed: a driver that nobody holds any more is unloaded,
+/// but an exit handler it has registered is still called.
+pub fn instance() -> &'static wgpu::Instance {
+    static INSTANCE: OnceLock<wgpu::Instance> = OnceLock::new();
+    INSTANCE.get_or_init(|| wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle()))
+}
+
 /// All adapters that can compute, hardware first.
 fn adapters() -> Vec<wgpu::Adapter> {
-    let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
-    let mut adapters = at_once(instance.enumerate_adapters(wgpu::Backends::all())).unwrap_or_default();
+    let mut adapters = at_once(instance().enumerate_adapters(wgpu::Backends::all())).unwrap_or_default();
     adapters.retain(|adapter| {
         let can = adapter.get_downlevel_capabilities().flags.contains(wgpu::DownlevelFlags::COMPUTE_SHADERS);
         can && adapter.limits().max_storage_buffers_per_shader_stage >= BUFFERS

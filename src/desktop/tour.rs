@@ -20,7 +20,7 @@ use super::training::Training;
 use super::training::keeper::Deed;
 use super::{App, Options};
 use crate::cohort::phantom::{self, Kind, PhantomOptions};
-use crate::compute::graphics::at_once;
+use crate::compute::graphics::{self, at_once};
 use crate::generator::library;
 use crate::progress::Progress;
 use crate::store::{self, StoreError};
@@ -461,6 +461,5 @@ impl Guide<'_> {
 
 /// Whether any driver, in hardware or software, can draw here.
 fn can_draw() -> bool {
-    let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
-    at_once(instance.enumerate_adapters(wgpu::Backends::all())).is_none_or(|adapters| !adapters.is_empty())
+    at_once(graphics::instance().enumerate_adapters(wgpu::Backends::all())).is_none_or(|adapters| !adapters.is_empty())
 }
