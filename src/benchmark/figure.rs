@@ -147,7 +147,7 @@ impl Figure {
         let mut ticks: Vec<f64> = result.points.iter().map(|point| point.value).collect();
         ticks.sort_by(f64::total_cmp);
         Self {
-            title: format!("{}, {}", result.cohort.name, result.name),
+            title: result.title(),
             x_label: published::axis(&result.factor).to_owned(),
             y_label: format!("{what}, tested on {} films", if result.cohort.phantom { "phantom" } else { "real" }),
             logarithmic: result.factor != "mix",

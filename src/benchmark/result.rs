@@ -54,6 +54,14 @@ pub struct SweepResult {
     pub spec: String,
 }
 
+impl SweepResult {
+    /// Cohort and name, the cohort once where the name holds it.
+    pub fn title(&self) -> String {
+        let (cohort, name) = (&self.cohort.name, &self.name);
+        if name.contains(cohort.as_str()) { name.clone() } else { format!("{cohort}, {name}") }
+    }
+}
+
 /// The cohort of a sweep.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Cohort {

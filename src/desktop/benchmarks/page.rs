@@ -1,6 +1,6 @@
 //! The middle: curves, small multiples or table of the sweep that is chosen, with what it says in words.
 
-use eframe::egui::{Grid, Rect, RichText, ScrollArea, Sense, Ui, UiBuilder, pos2, vec2};
+use eframe::egui::{Align, Grid, Label, Rect, RichText, ScrollArea, Sense, Ui, UiBuilder, pos2, vec2};
 
 use super::chart::{self, ink, symbol};
 use super::{Benchmarks, Page};
@@ -42,7 +42,7 @@ impl Benchmarks {
     /// The curves with what they say below them; gives the point that was clicked, and whether the one looked at was closed.
     fn curves(&self, ui: &mut Ui, result: &SweepResult, actions: &mut Actions) -> (Option<(usize, usize)>, bool) {
         let figure = Figure::of(result, &self.choice);
-        let lines = figure.series.len() as f32 * 18.0 + 8.0;
+        let lines = figure.series.len().div_ceil(signs_in_a_row(ui)) as f32 * 18.0 + 8.0;
         let height = (ui.available_height() - WORDS - lines).max(220.0);
         let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), height), Sense::hover());
         let touched = chart::show(ui, rect, &figure, false, result.cohort.phantom);
@@ -124,7 +124,7 @@ impl Benchmarks {
 fn heading(ui: &mut Ui, result: &SweepResult) {
     let colors = theme::colors(ui);
     ui.horizontal_wrapped(|ui| {
-        ui.label(RichText::new(format!("{}, {}", result.cohort.name, result.name)).font(theme::medium(16.0)));
+        ui.label(RichText::new(result.title()).font(theme::medium(16.0)));
         let (word, color) =
             if result.cohort.phantom { ("PHANTOMS", colors.phantom) } else { ("REAL TEST FILMS", colors.real) };
         ui.label(RichText::new(word).font(theme::medium(theme::CAPTION)).color(color));
@@ -143,15 +143,26 @@ fn heading(ui: &mut Ui, result: &SweepResult) {
     });
 }
 
+/// Width of a sign with a curve's name.
+const SIGN: f32 = 210.0;
+
+/// How many curves' names stand side by side.
+fn signs_in_a_row(ui: &Ui) -> usize {
+    ((ui.available_width() / SIGN) as usize).max(1)
+}
+
 /// The curves' names with their signs.
 fn legend(ui: &mut Ui, figure: &Figure, phantom: bool) {
     let colors = theme::colors(ui);
-    for series in &figure.series {
-        ui.horizontal(|ui| {
-            let (rect, _) = ui.allocate_exact_size(vec2(24.0, 16.0), Sense::hover());
-            symbol(ui.painter(), series.ink, rect.center(), 4.0, ink(&colors, series.ink, phantom));
-            ui.label(RichText::new(&series.name).font(theme::caption()).color(colors.text));
-        });
+    for row in figure.series.chunks(signs_in_a_row(ui)) {
+        let (line, _) = ui.allocate_exact_size(vec2(ui.available_width(), 16.0), Sense::hover());
+        for (place, series) in row.iter().enumerate() {
+            let left = line.left_center() + vec2(place as f32 * SIGN, 0.0);
+            symbol(ui.painter(), series.ink, left + vec2(12.0, 0.0), 4.0, ink(&colors, series.ink, phantom));
+            let rect = Rect::from_min_size(left + vec2(32.0, -8.0), vec2(SIGN - 40.0, 16.0));
+            let text = RichText::new(&series.name).font(theme::caption()).color(colors.text);
+            ui.put(rect, Label::new(text).truncate().halign(Align::LEFT));
+        }
     }
 }
 
