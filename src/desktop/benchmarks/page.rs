@@ -1,6 +1,6 @@
 //! The middle: curves, small multiples or table of the sweep that is chosen, with what it says in words.
 
-use eframe::egui::{Align, Grid, Label, Rect, RichText, ScrollArea, Sense, Ui, UiBuilder, pos2, vec2};
+use eframe::egui::{Align, Grid, Label, Layout, Rect, RichText, ScrollArea, Sense, Ui, UiBuilder, pos2, vec2};
 
 use super::chart::{self, ink, symbol};
 use super::{Benchmarks, Page};
@@ -161,7 +161,8 @@ fn legend(ui: &mut Ui, figure: &Figure, phantom: bool) {
             symbol(ui.painter(), series.ink, left + vec2(12.0, 0.0), 4.0, ink(&colors, series.ink, phantom));
             let rect = Rect::from_min_size(left + vec2(32.0, -8.0), vec2(SIGN - 40.0, 16.0));
             let text = RichText::new(&series.name).font(theme::caption()).color(colors.text);
-            ui.put(rect, Label::new(text).truncate().halign(Align::LEFT));
+            let inside = UiBuilder::new().max_rect(rect).layout(Layout::left_to_right(Align::Center));
+            ui.scope_builder(inside, |ui| ui.add(Label::new(text).truncate()));
         }
     }
 }
