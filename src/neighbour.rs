@@ -112,11 +112,9 @@ impl Index {
         let patients: Vec<u32> = films.iter().map(|&film| pack.patient_key(film as usize)).collect();
         let (keys, slots) = dense(&patients);
         let (cohort, encoder_id) = (header.identity.clone(), encoder.id().to_owned());
-        let coarse = search::first_look(rows.train(), encoder.dim());
-        if coarse.is_some() {
-            // From now on most searches look at a few rows only.
-            rows.forget();
-        }
+        // Most searches will look at a few rows only: a large cohort's features need not stay in memory, nor all of them
+        // be there at once.
+        let coarse = search::first_look(rows.train(), encoder.dim(), || rows.forget());
         Ok(Self { rows, coarse, dim: encoder.dim(), films, keys, slots, cohort, encoder: encoder_id })
     }
 

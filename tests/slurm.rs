@@ -33,15 +33,14 @@ fn starts(root: &Path) -> Vec<u64> {
     events.filter(|event| event["event"] == "started").filter_map(|event| event["step"].as_u64()).collect()
 }
 
+/// A cluster, or a word that there can be none here.
+fn cluster() -> Option<Cluster> {
+    Cluster::start().map_err(|reason| eprintln!("SKIPPED: the Slurm test could not run here: {reason}")).ok()
+}
+
 #[test]
 fn runs_on_a_real_slurm_are_queued_requeued_resumed_cancelled_and_survive_their_node() {
-    let mut cluster = match Cluster::start() {
-        Ok(cluster) => cluster,
-        Err(reason) => {
-            eprintln!("SKIPPED: the Slurm test could not run here: {reason}");
-            return;
-        }
-    };
+    let Some(mut cluster) = cluster() else { return };
     let pack = cluster.path("pack").to_string_lossy().into_owned();
     cluster.done(&[&tiny_run::PACK[..], &[&pack]].concat());
     let runs = cluster.path("runs");
@@ -146,13 +145,7 @@ epoch_images = 16
 
 #[test]
 fn a_sweep_through_slurm_gives_the_result_of_this_machine_byte_for_byte() {
-    let cluster = match Cluster::start() {
-        Ok(cluster) => cluster,
-        Err(reason) => {
-            eprintln!("SKIPPED: the Slurm test could not run here: {reason}");
-            return;
-        }
-    };
+    let Some(cluster) = cluster() else { return };
     let pack = cluster.path("pack").to_string_lossy().into_owned();
     cluster.done(&["cohort", "phantom", "brain", "--count", "240", "--resolution", "32", "--out", &pack]);
     let spec = cluster.path("tiny.toml").to_string_lossy().into_owned();
@@ -200,13 +193,7 @@ fn a_sweep_through_slurm_gives_the_result_of_this_machine_byte_for_byte() {
 
 #[test]
 fn a_generator_of_a_sweep_whose_time_is_up_goes_on_where_it_was() {
-    let cluster = match Cluster::start() {
-        Ok(cluster) => cluster,
-        Err(reason) => {
-            eprintln!("SKIPPED: the Slurm test could not run here: {reason}");
-            return;
-        }
-    };
+    let Some(cluster) = cluster() else { return };
     let pack = cluster.path("pack").to_string_lossy().into_owned();
     cluster.done(&["cohort", "phantom", "brain", "--count", "240", "--resolution", "32", "--out", &pack]);
     let spec = cluster.path("long.toml").to_string_lossy().into_owned();

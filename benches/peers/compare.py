@@ -137,7 +137,7 @@ for (work, name), rows in ours.items():
         # Wall time without the driver's share; beside it what nineteen in twenty moves stay under, with and without.
         own_wall = middle(mine, "own_median_ms")
         name += (f"; 95 % under {middle(mine, 'own_p95_ms'):.0f} ms and {middle(mine, 'drawing_p95_ms'):.0f} ms of drawing by "
-                 f"{mine[0]['adapter'].split(' (')[0]}; resident {middle(mine, 'resident_mb'):.0f} MB, of it mapped {middle(mine, 'mapped_mb'):.0f}")
+                 f"{mine[0]['adapter'].split(' (')[0]}; resident {middle(mine, 'resident_mb'):.0f} MB, of it mapped {middle(mine, 'mapped_mb'):.0f}, at most {middle(mine, 'peak_mb'):.0f}")
     share = middle(mine, "share_of_peak")
     memory = middle(mine, "peak_memory_mb")
     if work == "training" and memory and peers:

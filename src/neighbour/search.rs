@@ -51,8 +51,9 @@ pub struct Gallery<'a> {
 }
 
 /// Rows `[n, stride(dim)]` in bytes, where the gallery is large enough and the processor fast enough with them.
-pub fn first_look(rows: &[f32], dim: usize) -> Option<Table> {
-    (rows.len() >= LARGE && coarse::pays()).then(|| Table::new(rows, stride(dim)))
+/// `after_part` is called whenever a part of the rows has been read for the last time.
+pub fn first_look(rows: &[f32], dim: usize, after_part: impl Fn()) -> Option<Table> {
+    (rows.len() >= LARGE && coarse::pays()).then(|| Table::new(rows, stride(dim), after_part))
 }
 
 /// The best patients seen so far by what is certain of them, and the rows that may still be near.
@@ -360,7 +361,7 @@ mod tests {
             let mut rows = normalised(&features, dim);
             rows[7 * stride(dim)] = f32::NAN;
             let slots: Vec<u32> = (0..n as u32).map(|i| i * 7 % patients).collect();
-            let table = Table::new(&rows, stride(dim));
+            let table = Table::new(&rows, stride(dim), || ());
             let plain = Gallery { rows: &rows, dim, slots: &slots, patients: patients as usize, coarse: None };
             let looked = Gallery { coarse: Some(&table), ..plain };
             let asked = [&features[..dim], &features[n / 2 * dim..][..7 * dim], &vec![0.0; dim]].concat();

@@ -83,7 +83,9 @@ fn schedule_line(spec: &RunSpec) -> String {
         let text = "not the paper's: generator tied to the train fold's principal components";
         parts.push(format!("{text}, alone for {} kimg, then with weight {}", anchor.alone_kimg, anchor.weight));
         if anchor.findings > 0.0 {
-            parts.push(format!("average change with each finding, weight {}", anchor.findings));
+            let later =
+                if anchor.later() == anchor.findings { String::new() } else { format!(", then {}", anchor.later()) };
+            parts.push(format!("average change with each finding, weight {}{later}", anchor.findings));
         }
         if let Some(rate) = anchor.rate {
             parts.push(format!("rate {rate} while alone"));

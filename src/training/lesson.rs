@@ -89,7 +89,7 @@ impl Lesson {
         }
         let mut spec = presets::preset("small-32", Family::CpdGan)
             .ok_or_else(|| unusable("cannot be used without the preset small-32".to_owned()))?;
-        (spec.seed, spec.cohort) = (seed, pack.to_path_buf());
+        (spec.seed, spec.cohort, spec.anchor) = (seed, pack.to_path_buf(), None);
         spec.loss = Loss::WganGp { penalty: 10.0, drift: 0.001 };
         spec.network.resolution = SIDE;
         (spec.network.latent, spec.network.feature_base, spec.network.feature_max) = (32, 512, 32);

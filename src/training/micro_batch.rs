@@ -92,7 +92,7 @@ mod tests {
         crate::compute::init();
         let source = Shapes::new();
         let labels = source.facts().vocabulary.len();
-        let anchor = Some(Anchor { alone_kimg: 0.0, weight: 0.5, findings: 1.0, rate: None });
+        let anchor = Some(Anchor { alone_kimg: 0.0, weight: 0.5, findings: 1.0, findings_later: None, rate: None });
         let logistic = Loss::R1 { gamma: 1.0, every: 1, label_weight: 1.0 };
         let published = Loss::WganGp { penalty: 10.0, drift: 0.001 };
         for (family, loss, anchor, sizes) in

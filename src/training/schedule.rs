@@ -93,7 +93,8 @@ mod tests {
     fn the_rate_against_the_anchor_alone_falls_to_the_optimisers() {
         let mut spec = preset("small-32", Family::CpdGan).unwrap();
         (spec.optimiser.rate, spec.optimiser.settle, spec.schedule.total_kimg) = (0.001, 0.0, 40.0);
-        spec.anchor = Some(Anchor { alone_kimg: 10.0, weight: 1.0, findings: 0.0, rate: Some(0.1) });
+        spec.anchor =
+            Some(Anchor { alone_kimg: 10.0, weight: 1.0, findings: 0.0, findings_later: None, rate: Some(0.1) });
         for (shown, expected) in [(0, 0.1), (5000, 0.1), (7500, 0.01), (10_000, 0.001), (20_000, 0.001)] {
             assert!((rate(&spec, shown) / expected - 1.0).abs() < 1e-9, "after {shown}: {}", rate(&spec, shown));
         }

@@ -218,10 +218,21 @@ pub struct Anchor {
     /// Within it, weight of the error in what changes when one finding is switched; 0 leaves findings to the rest.
     #[serde(default)]
     pub findings: f64,
+    /// The same once there is a critic; without it, `findings` throughout. At 0 the critic alone says what a finding looks
+    /// like, and samples need not all show its average.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub findings_later: Option<f64>,
     /// Learning rate of the generator alone, falling to the optimiser's over the second half of that time; without it, the
     /// optimiser's throughout. Nothing has to be kept in balance yet, so that it can be ten times as high.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate: Option<f64>,
+}
+
+impl Anchor {
+    /// Weight of the error in what changes with a finding, once there is a critic.
+    pub fn later(&self) -> f64 {
+        self.findings_later.unwrap_or(self.findings)
+    }
 }
 
 /// How the samples' nearness to the reals of the train fold is measured.
@@ -430,8 +441,8 @@ impl RunSpec {
         }
         if let Some(anchor) = self.anchor {
             check(
-                weight(anchor.alone_kimg) && weight(anchor.weight) && weight(anchor.findings),
-                "anchor.alone_kimg, weight and findings must not be negative",
+                [anchor.alone_kimg, anchor.weight, anchor.findings, anchor.later()].into_iter().all(weight),
+                "anchor.alone_kimg, weight, findings and findings_later must not be negative",
             )?;
             check(anchor.rate.is_none_or(positive), "anchor.rate must be above 0")?;
         }

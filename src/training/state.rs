@@ -289,7 +289,7 @@ impl State {
                 |images| part.change_of_generated.as_ref().map_or(Ok(images.clone()), |change| change.apply(&images)),
             )?;
             if let (Some(anchor), Some(anchored)) = (spec.anchor, &part.anchored) {
-                let tie = anchored.loss(&self.generator, &self.architecture, &part.labels, growth, anchor.findings)?;
+                let tie = anchored.loss(&self.generator, &self.architecture, &part.labels, growth, anchor.later())?;
                 scored.total = (&scored.total + (tie * anchor.weight)?)?;
             }
             Ok(scored)
@@ -503,9 +503,9 @@ mod tests {
     #[test]
     fn only_an_anchored_start_calms_the_conditional_norms() {
         let mut spec = preset("small-32", Family::CpdGan).unwrap();
-        (spec.network.feature_base, spec.network.feature_max) = (64, 8);
+        (spec.network.feature_base, spec.network.feature_max, spec.anchor) = (64, 8, None);
         let published = State::new(&spec, 3, &Device::Cpu).unwrap().generator.to_vecs().unwrap();
-        spec.anchor = Some(Anchor { alone_kimg: 1.0, weight: 1.0, findings: 0.0, rate: None });
+        spec.anchor = Some(Anchor { alone_kimg: 1.0, weight: 1.0, findings: 0.0, findings_later: None, rate: None });
         let calm = State::new(&spec, 3, &Device::Cpu).unwrap().generator.to_vecs().unwrap();
         for (name, (_, values)) in &published {
             let expected: Vec<f32> = match name.rsplit_once("_norm.") {
@@ -521,7 +521,7 @@ mod tests {
     fn a_minibatch_that_memory_does_not_hold_is_computed_in_parts() {
         crate::compute::init();
         let mut spec = preset("small-32", Family::CpdGan).unwrap();
-        (spec.network.resolution, spec.network.latent) = (8, 4);
+        (spec.network.resolution, spec.network.latent, spec.anchor) = (8, 4, None);
         (spec.network.feature_base, spec.network.feature_max) = (16, 4);
         spec.schedule.levels = vec![Level { side: 8, batch: 16, fade_kimg: 0.0, stable_kimg: 0.0 }];
         let source = Shapes::new();

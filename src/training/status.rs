@@ -251,7 +251,7 @@ mod tests {
         tell(&Event::Step(Figures { step: 7, kimg: 0.5, ..Figures::default() }));
         tell(&Event::Quality(Quality { fid: 12.5, ..Quality::default() }));
         let now = state();
-        assert_eq!((now.state, now.step, now.kimg, now.total_kimg), (RunState::RunningHere, 7, 0.5, 200.0));
+        assert_eq!((now.state, now.step, now.kimg, now.total_kimg), (RunState::RunningHere, 7, 0.5, 100.0));
         assert_eq!(now.holder, Some(Holder::here()));
         assert_eq!((now.device.as_deref(), now.quality.unwrap().fid), (Some("CPU"), 12.5));
         assert_eq!((now.name.as_str(), now.cohort.as_path()), ("my-model", Path::new("/packs/chest")));

@@ -26,7 +26,7 @@ pub fn search(meter: Meter, tell: &mut impl FnMut(Row)) {
         let rows = normalised(&features, DIM);
         drop(features);
         let slots: Vec<u32> = (0..films as u32).collect();
-        let coarse = first_look(&rows, DIM);
+        let coarse = first_look(&rows, DIM, || ());
         let gallery = Gallery { rows: &rows, dim: DIM, slots: &slots, patients: films, coarse: coarse.as_ref() };
         noise.truncate(64 * DIM);
         for (value, centre) in noise.iter_mut().zip(&centres) {

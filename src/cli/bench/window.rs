@@ -175,7 +175,7 @@ pub fn part(part: Part, model: &Path, pack: Option<&Path>, moves: usize) -> anyh
     }
     probe.settle()?;
     // Before the drag: reading every frame back, which a screen does not ask for, leaves memory behind.
-    let memory = ["VmRSS:", "RssAnon:", "RssFile:"].map(status);
+    let memory = ["VmRSS:", "RssAnon:", "RssFile:", "VmHWM:"].map(status);
     anyhow::ensure!(pack.is_none() || probe.films() > 0, "the pack did not open beside the model");
     let cpu = cpu_seconds();
     let mut movements = probe.drag(moves)?;
@@ -192,6 +192,7 @@ pub fn part(part: Part, model: &Path, pack: Option<&Path>, moves: usize) -> anyh
             "own_median_ms": own.0, "own_p95_ms": own.1,
             "cpu_ms": spent,
             "resident_mb": memory[0], "anonymous_mb": memory[1], "mapped_mb": memory[2],
+            "peak_mb": memory[3],
         })
     );
     probe.settle()?;

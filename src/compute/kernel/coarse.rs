@@ -9,6 +9,10 @@ use rayon::prelude::*;
 /// Rows that lie interleaved, four numbers of each in turn.
 pub const ROWS: usize = 16;
 
+/// Panels after which the memory of their rows may be given back: some 16,000 rows, so that a mapped file of features is
+/// never in memory as a whole.
+const PART: usize = 1024;
+
 /// Numbers of a row that are multiplied by one instruction.
 const FOUR: usize = 4;
 
@@ -63,26 +67,32 @@ fn rounded(values: &[f32], mut put: impl FnMut(usize, i8)) -> (f32, f32) {
 }
 
 impl Table {
-    /// Rows `[n, stride]` of length 1 at most, in bytes.
+    /// Rows `[n, stride]` of length 1 at most, in bytes. `after_part` is called after every [`PART`] panels, whose rows
+    /// are not read again.
     ///
     /// # Panics
     /// When the stride is no multiple of 4 or does not divide the length.
-    pub fn new(rows: &[f32], stride: usize) -> Self {
+    pub fn new(rows: &[f32], stride: usize, after_part: impl Fn()) -> Self {
         assert!(stride > 0 && stride.is_multiple_of(FOUR) && rows.len().is_multiple_of(stride), "rows of {stride}");
         let (n, groups) = (rows.len() / stride, stride / FOUR);
-        let panels = n.div_ceil(ROWS);
-        let mut bytes = vec![128u8; panels * groups * ROWS * FOUR];
+        let (panels, size) = (n.div_ceil(ROWS), groups * ROWS * FOUR);
+        let mut bytes = vec![128u8; panels * size];
         let (mut scales, mut errors) = (vec![0.0; panels * ROWS], vec![f32::NEG_INFINITY; panels * ROWS]);
-        let parts = bytes.par_chunks_mut(groups * ROWS * FOUR).zip(rows.par_chunks(ROWS * stride));
-        let figures = scales.par_chunks_mut(ROWS).zip(errors.par_chunks_mut(ROWS));
-        parts.zip(figures).for_each(|((bytes, rows), (scales, errors))| {
-            for (r, row) in rows.chunks_exact(stride).enumerate() {
-                let put = |i: usize, whole: i8| {
-                    bytes[(i / FOUR * ROWS + r) * FOUR + i % FOUR] = (i16::from(whole) + 128) as u8;
-                };
-                (scales[r], errors[r]) = rounded(row, put);
-            }
-        });
+        let parts = bytes.chunks_mut(PART * size).zip(rows.chunks(PART * ROWS * stride));
+        let figures = scales.chunks_mut(PART * ROWS).zip(errors.chunks_mut(PART * ROWS));
+        for ((bytes, rows), (scales, errors)) in parts.zip(figures) {
+            let panels = bytes.par_chunks_mut(size).zip(rows.par_chunks(ROWS * stride));
+            let figures = scales.par_chunks_mut(ROWS).zip(errors.par_chunks_mut(ROWS));
+            panels.zip(figures).for_each(|((bytes, rows), (scales, errors))| {
+                for (r, row) in rows.chunks_exact(stride).enumerate() {
+                    let put = |i: usize, whole: i8| {
+                        bytes[(i / FOUR * ROWS + r) * FOUR + i % FOUR] = (i16::from(whole) + 128) as u8;
+                    };
+                    (scales[r], errors[r]) = rounded(row, put);
+                }
+            });
+            after_part();
+        }
         Self { rows: n, groups, bytes, scales, errors }
     }
 
@@ -259,7 +269,7 @@ mod tests {
             rows[..stride].fill(0.0);
             let mut asked = normals(&mut rng, queries * stride);
             asked.chunks_exact_mut(stride).for_each(unit);
-            let table = Table::new(&rows, stride);
+            let table = Table::new(&rows, stride, || ());
             let given: Vec<Query> = asked.chunks_exact(stride).map(|query| table.query(query)).collect();
             let mut seen = 0;
             table.scan(&given, 0..n.div_ceil(ROWS), |query, first, middles, margins| {
@@ -281,7 +291,7 @@ mod tests {
     fn all_twins_give_the_same_sums() {
         let mut rng = stream(7, "coarse");
         let (rows, asked) = (normals(&mut rng, 16 * 80), normals(&mut rng, QUERIES * 80));
-        let table = Table::new(&rows, 80);
+        let table = Table::new(&rows, 80, || ());
         let queries: Vec<Query> = asked.chunks_exact(80).map(|query| table.query(query)).collect();
         for count in 1..=QUERIES {
             let [mut best, mut portable] = [[[0; ROWS]; QUERIES]; 2];
@@ -295,7 +305,7 @@ mod tests {
     fn a_damaged_row_has_no_bound() {
         let mut rows = vec![0.25; 32];
         rows[3] = f32::NAN;
-        let table = Table::new(&rows, 16);
+        let table = Table::new(&rows, 16, || ());
         table.scan(&[table.query(&[0.25; 16])], 0..1, |_, _, _, margins| {
             assert!(margins[0] > 1e29);
             assert!(margins[1] < 0.1);

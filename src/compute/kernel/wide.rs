@@ -76,7 +76,7 @@ mod x86 {
     use super::{ROWS, Shape};
     use std::arch::x86_64::{
         __m512, __mmask16, _mm_load_ss, _mm512_broadcastss_ps, _mm512_fmadd_ps, _mm512_mask_storeu_ps,
-        _mm512_maskz_loadu_ps, _mm512_setzero_ps,
+        _mm512_maskz_loadu_ps, _mm512_setzero_ps, _mm512_storeu_ps,
     };
 
     /// Numbers in one vector.
@@ -105,11 +105,17 @@ mod x86 {
             let own = Shape { k: count, right: 2 * LANES, add: shape.add || start > 0, ..shape };
             for column in (0..n).step_by(2 * LANES) {
                 let width = (n - column).min(2 * LANES);
+                let masks = [mask(width), mask(width.saturating_sub(LANES))];
                 for (row, to) in strip.0.chunks_exact_mut(2 * LANES).take(count).enumerate() {
-                    // SAFETY: row start + row < k of `b`, of which `width` columns from `column` on are inside.
-                    let from =
-                        unsafe { std::slice::from_raw_parts(b.add((start + row) * shape.right + column), width) };
-                    to[..width].copy_from_slice(from);
+                    // Two vectors in place of a call that copies so many bytes.
+                    for (half, (to, mask)) in to.chunks_exact_mut(LANES).zip(masks).enumerate() {
+                        // SAFETY: row start + row < k of `b`, of which the mask's columns from `column` on are inside; `to`
+                        // holds a vector.
+                        unsafe {
+                            let from = b.add((start + row) * shape.right + column).wrapping_add(half * LANES);
+                            _mm512_storeu_ps(to.as_mut_ptr(), _mm512_maskz_loadu_ps(mask, from));
+                        }
+                    }
                 }
                 // SAFETY: column start < k of `a` and column < n of `out`; the strip holds `count` rows.
                 unsafe { column_of_rows(own, width, a.add(start * shape.left.1), strip.0.as_ptr(), out.add(column)) };
@@ -123,6 +129,11 @@ mod x86 {
     #[repr(align(64))]
     struct Strip([f32; STRIP * 2 * LANES]);
 
+    /// The first `lanes` lanes of a vector: those beyond the last column are neither read nor written.
+    fn mask(lanes: usize) -> __mmask16 {
+        if lanes >= LANES { !0 } else { (1 << lanes) - 1 }
+    }
+
     /// All rows of up to 32 columns.
     ///
     /// # Safety
@@ -131,8 +142,6 @@ mod x86 {
     unsafe fn column_of_rows(shape: Shape, width: usize, a: *const f32, b: *const f32, out: *mut f32) {
         let m = shape.m;
         let blocks = m.div_ceil(ROWS);
-        // Lanes beyond the last column are neither read nor written.
-        let mask = |lanes: usize| if lanes >= LANES { !0 } else { (1u16 << lanes) - 1 };
         for block in 0..blocks {
             let (row, end) = (block * m / blocks, (block + 1) * m / blocks);
             // SAFETY: row < m, so each pointer stays inside its matrix; the tile reads `end - row` rows from there and

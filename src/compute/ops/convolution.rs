@@ -336,7 +336,7 @@ mod tests {
         for (seed, (k, stride, padding)) in KINDS.into_iter().enumerate() {
             let mut draw = draws(100 + seed as u64);
             let (n, c, o) = (draw(1, 18), draw(1, 7), draw(1, 7));
-            for (h, w) in [(draw(k.max(4), 9), draw(k.max(4), 9)), (40, 23)] {
+            for (h, w) in [(draw(k.max(4), 9), draw(k.max(4), 9)), (40, 23), (12, 26)] {
                 let conv = Conv { stride, padding };
                 let (x, weight) = (tensor(&[n, c, h, w], 1), tensor(&[o, c, k, k], 2));
                 agrees(&Forward(conv), [&x, &weight]);

@@ -139,13 +139,16 @@ impl Draft {
         self.check();
     }
 
-    /// Another kind of loss or average has other numbers.
+    /// Another kind of loss or average has other numbers; the same kind keeps its own.
     fn set_kind(&mut self, path: &str, kind: &str) {
+        if plain_at(&self.table, path) == kind {
+            return;
+        }
         let table = match (path, kind) {
             ("loss.kind", "wgan_gp") => Table::try_from(Loss::WganGp { penalty: 10.0, drift: 0.001 }),
             ("loss.kind", "r1") => Table::try_from(Loss::R1 { gamma: 1.0, every: 8, label_weight: 1.0 }),
             ("average.kind", "per_step") => Table::try_from(Average::PerStep { decay: 0.999 }),
-            ("average.kind", "half_life") => Table::try_from(Average::HalfLife { kimg: 4.0 }),
+            ("average.kind", "half_life") => Table::try_from(Average::HalfLife { kimg: 5.0 }),
             _ => return,
         };
         if let (Ok(table), Some((part, _))) = (table, path.split_once('.')) {
@@ -164,10 +167,12 @@ impl Draft {
         if on {
             let value = match part {
                 // Read from text, so that numbers which a spec may leave out begin at their defaults.
-                "anchor" => toml::from_str::<Anchor>("alone_kimg = 10.0\nweight = 1.0\nrate = 0.01")
-                    .ok()
-                    .and_then(|anchor| Table::try_from(anchor).ok())
-                    .map(Value::Table),
+                "anchor" => toml::from_str::<Anchor>(
+                    "alone_kimg = 10.0\nweight = 1.0\nfindings = 10.0\nfindings_later = 0.0\nrate = 0.01",
+                )
+                .ok()
+                .and_then(|anchor| Table::try_from(anchor).ok())
+                .map(Value::Table),
                 _ => Some(Value::String(String::new())),
             };
             if let Some(value) = value {
@@ -329,7 +334,7 @@ mod tests {
     use super::*;
 
     fn draft() -> Draft {
-        let mut draft = Draft::new("small-32", Family::ProgGan, None);
+        let mut draft = Draft::new("small-64", Family::ProgGan, None);
         draft.set("cohort", "/packs/chest");
         draft
     }

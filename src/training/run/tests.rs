@@ -14,13 +14,14 @@ use std::fs;
 /// A run of 12 steps of 4 images from 8 to 16 px through every part of the loop.
 fn tiny(family: Family) -> RunSpec {
     let mut spec = preset("small-32", family).unwrap();
-    (spec.network.resolution, spec.network.latent) = (16, 8);
+    (spec.network.resolution, spec.network.latent, spec.anchor) = (16, 8, None);
     (spec.network.feature_base, spec.network.feature_max) = (64, 8);
     spec.loss = match family {
         Family::ProgGan => Loss::R1 { gamma: 1.0, every: 3, label_weight: 1.0 },
         Family::CpdGan => Loss::WganGp { penalty: 10.0, drift: 0.001 },
     };
     spec.average = Average::PerStep { decay: 0.9 };
+    spec.optimiser.rate = 0.002;
     let level = |side, fade_kimg, stable_kimg| Level { side, batch: 4, fade_kimg, stable_kimg };
     spec.schedule.levels = match family {
         Family::ProgGan => vec![level(8, 0.0, 0.016), level(16, 0.016, 0.0)],

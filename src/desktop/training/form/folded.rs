@@ -165,6 +165,9 @@ fn help(path: &str) -> &'static str {
         ("anchor.findings", _) => {
             "Weight of the change that each finding makes on average; 0 leaves findings to the critic."
         }
+        ("anchor.findings_later", _) => {
+            "The same once the critic is there: at 0 samples need not all show a finding's average."
+        }
         (_, "rate") => "Learning rate of both networks.",
         (_, "beta1" | "beta2") => "Decay of Adam's moments.",
         (_, "epsilon") => "Added under Adam's division.",
