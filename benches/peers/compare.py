@@ -80,6 +80,7 @@ for number in range(args.rounds):
                 "training": lambda: f"{row['network']} {row['resolution']} px, "
                                     f"{'' if row['features'] == 512 else '%d features, ' % row['features']}batch {row['batch']}",
                 "phantoms": lambda: f"{row['films']} {row['body']} phantoms drawn at {row['resolution']} px",
+                "feed": lambda: f"minibatch of {row['batch']} films at {row['resolution']} px, drawn, read and shifted",
                 "import": lambda: f"{row['films']} {row['files']} files to {row['resolution']} px",
                 "models": lambda: f"{row['network']} {row['resolution']} px, batch 1",
                 "open pack": lambda: f"pack of {row['films']} films opened",
@@ -120,7 +121,7 @@ out = ["| work | ours, CPU ms | ours, wall ms | peers, CPU ms | peers, wall ms |
        "|---|---:|---:|---|---|---:|---:|---:|"]
 last = None
 titles = {"sampler": "Sampler, papers' width", "encoder": "DenseNet features", "search": "Exact cosine search", "training": "WGAN-GP step",
-          "phantoms": "Phantoms", "import": "Import", "models": "Shipped models", "open pack": "Opening", "start": "Cold start",
+          "phantoms": "Phantoms", "feed": "Data for training", "import": "Import", "models": "Shipped models", "open pack": "Opening", "start": "Cold start",
           "first sample": "First sample in the window", "slider": "Slider to pixels (the driver's drawing counted apart)"}
 for (work, name), rows in ours.items():
     if work != last:

@@ -123,15 +123,15 @@ fn tell_json(event: &Event) {
 fn tell_line(event: &Event) {
     match event {
         Event::Started { step, device, .. } => println!("step {step} on {device}"),
-        Event::Step(now) => println!(
-            "{:>8.1} kimg  {:>3} px  critic {:+.3}  generator {:+.3}  {:.0} images/s  {} left",
-            now.kimg,
-            now.side,
-            now.critic_loss,
-            now.generator_loss,
-            now.images_per_second,
-            clock(now.seconds_left),
-        ),
+        Event::Step(now) => {
+            let losses = if now.alone {
+                format!("anchor {:.4}", now.generator_loss)
+            } else {
+                format!("critic {:+.3}  generator {:+.3}", now.critic_loss, now.generator_loss)
+            };
+            let (rate, left) = (now.images_per_second, clock(now.seconds_left));
+            println!("{:>8.1} kimg  {:>3} px  {losses}  {rate:.0} images/s  {left} left", now.kimg, now.side);
+        }
         Event::Sample { file, .. } => println!("samples in {}", file.display()),
         Event::Checkpoint { file, .. } => println!("checkpoint {}", file.display()),
         Event::Quality(now) => println!(

@@ -133,6 +133,9 @@ pub struct Figures {
     /// Memory that the process holds, in bytes; 0 where the system does not say.
     #[serde(default)]
     pub memory_bytes: u64,
+    /// Whether the generator learnt from the anchor alone: nothing is said of a critic then.
+    #[serde(default)]
+    pub alone: bool,
 }
 
 /// The log of one run, open for appending.

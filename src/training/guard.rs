@@ -58,6 +58,7 @@ mod tests {
             penalty: None,
             gradients: None,
             skipped,
+            alone: false,
         }
     }
 

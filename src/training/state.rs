@@ -2,18 +2,17 @@
 //!
 //! The order is the published one (facts on the GAN benchmark, §3): critic, average of the generator, generator.
 
+mod minibatch;
+
 use std::cell::Cell;
 
 use candle_core::backprop::GradStore;
 use candle_core::{Device, Tensor};
-use rand::Rng;
 
 use super::TrainingError;
-use super::anchor::{Anchored, Codes};
-use super::augment::Change;
 use super::losses::{CriticStep, Scored, critic_loss, generator_loss};
 use super::micro_batch;
-use super::reals::{Draw, RadiographSource, gather};
+use super::reals::{Draw, RadiographSource};
 use super::schedule::{self, STEPS_PER_READING};
 use super::spec::{Loss, RunSpec};
 use crate::compute::adam::{Adam, AdamConfig, Step};
@@ -25,6 +24,7 @@ use crate::compute::random;
 use crate::generator::Architecture;
 use crate::generator::architecture::Parameter;
 use crate::generator::network::{Growth, generate};
+use minibatch::Minibatch;
 
 /// Both networks, the average, both optimisers, and where the run stands.
 pub struct State {
@@ -98,6 +98,8 @@ pub struct StepFigures {
     pub gradients: Option<[f32; 2]>,
     /// Whether a network did not move, because a gradient was not finite.
     pub skipped: bool,
+    /// Whether the generator learnt from the anchor alone; the critic's figures are 0 then.
+    pub alone: bool,
 }
 
 /// Weights drawn from N(0, 1), biases 0, each tensor from a stream of its own name.
@@ -215,6 +217,7 @@ impl State {
             penalty: critic.penalty,
             gradients: both(critic.length, generator.length),
             skipped: [critic.step, generator.step].contains(&Step::Skipped),
+            alone: false,
         })
     }
 
@@ -247,6 +250,7 @@ impl State {
             penalty: None,
             gradients: None,
             skipped: step == Step::Skipped,
+            alone: true,
         }))
     }
 
@@ -385,111 +389,6 @@ impl Default for Sums {
     fn default() -> Self {
         Self { loss: 0.0, real: 0.0, fake: 0.0, penalty: None, length: None, step: Step::Taken }
     }
-}
-
-/// Everything random about one step, drawn beforehand.
-struct Minibatch {
-    real: Tensor,
-    labels: Tensor,
-    critic_latent: Tensor,
-    mix: Tensor,
-    generator_latent: Tensor,
-    generator_labels: Tensor,
-    change_of_fakes: Option<Change>,
-    change_of_generated: Option<Change>,
-    anchored: Option<Anchored>,
-}
-
-impl Minibatch {
-    /// Some of the images, in the order of `items`.
-    fn part(&self, items: &[u32]) -> candle_core::Result<Self> {
-        let index = Tensor::new(items, self.real.device())?;
-        let pick = |tensor: &Tensor| tensor.index_select(&index, 0);
-        Ok(Self {
-            real: pick(&self.real)?,
-            labels: pick(&self.labels)?,
-            critic_latent: pick(&self.critic_latent)?,
-            mix: pick(&self.mix)?,
-            generator_latent: pick(&self.generator_latent)?,
-            generator_labels: pick(&self.generator_labels)?,
-            change_of_fakes: self.change_of_fakes.as_ref().map(|change| change.part(items)),
-            change_of_generated: self.change_of_generated.as_ref().map(|change| change.part(items)),
-            anchored: self.anchored.as_ref().map(|anchored| anchored.part(&index)).transpose()?,
-        })
-    }
-
-    fn draw(
-        state: &State,
-        spec: &RunSpec,
-        source: &dyn RadiographSource,
-        draw: &mut Draw,
-        (n, growth): (usize, Growth),
-    ) -> Result<Self, TrainingError> {
-        let (step, device, side) = (state.position.step, &state.device, growth.side);
-        let Architecture { latent, labels, .. } = state.architecture;
-        let items = draw.batch(step, state.position.shown, n);
-        let unreadable = |problem| TrainingError::Cohort { path: spec.cohort.clone(), problem };
-        let (pixels, real_labels) = gather(source, &items, side).map_err(unreadable)?;
-        let real = faded(&Tensor::from_vec(pixels, (n, 1, side, side), device)?, growth.fade)?;
-
-        let stream = |purpose: &str| random::stream(spec.seed, &format!("{purpose}, step {step}"));
-        let change = |purpose| Change::draw(spec.data.augment, n, side, &mut stream(purpose));
-        let switch = |codes| anchored(codes, &items, (&real_labels, &real), &mut stream("switched findings"));
-        let anchored = draw.codes.as_ref().map(switch).transpose()?;
-        let change_of_reals = change("change of reals");
-        let real = change_of_reals.map_or(Ok(real.clone()), |change| change.apply(&real))?;
-        let latents = |purpose| {
-            let values = random::normals(&mut stream(purpose), n * latent);
-            Tensor::from_vec(values, (n, latent), device)
-        };
-        let mut mix = stream("mixtures");
-        let mix: Vec<f32> = (0..n).map(|_| mix.random()).collect();
-        Ok(Self {
-            real,
-            labels: Tensor::from_vec(real_labels, (n, labels), device)?,
-            critic_latent: latents("critic latents")?,
-            mix: Tensor::from_vec(mix, (n, 1, 1, 1), device)?,
-            generator_latent: latents("generator latents")?,
-            generator_labels: Tensor::from_vec(draw.labels(step, n), (n, labels), device)?,
-            change_of_fakes: change("change of fakes"),
-            change_of_generated: change("change of generated"),
-            anchored,
-        })
-    }
-}
-
-/// What an anchored step compares for the radiographs `items`, with one finding of each drawn to be switched.
-fn anchored(
-    codes: &Codes,
-    items: &[u32],
-    (labels, real): (&[f32], &Tensor),
-    rng: &mut impl Rng,
-) -> candle_core::Result<Anchored> {
-    let (n, _, side, _) = real.dims4()?;
-    let findings = labels.len() / n;
-    let (mut switched, mut change) = (labels.to_vec(), Vec::with_capacity(n * side * side));
-    for row in switched.chunks_exact_mut(findings) {
-        let finding = rng.random_range(0..findings);
-        let difference = 1.0 - 2.0 * row[finding];
-        row[finding] += difference;
-        change.extend(codes.effect(finding, side).iter().map(|v| v * difference));
-    }
-    let device = real.device();
-    Ok(Anchored {
-        codes: Tensor::from_vec(codes.batch(items), (n, codes.latent()), device)?,
-        plain: real.clone(),
-        switched: Tensor::from_vec(switched, (n, findings), device)?,
-        change: Tensor::from_vec(change, real.shape(), device)?,
-    })
-}
-
-/// Reals as a fading network sees them: blended with their own 2 × 2 means.
-fn faded(images: &Tensor, fade: f64) -> candle_core::Result<Tensor> {
-    if fade == 0.0 {
-        return Ok(images.clone());
-    }
-    let coarse = ops::up2(&ops::avg2(images)?)?;
-    images.affine(1.0 - fade, 0.0)? + coarse.affine(fade, 0.0)?
 }
 
 #[cfg(test)]

@@ -1,20 +1,26 @@
-//! Files: phantoms drawn, trees of pictures and DICOM objects imported, a large pack opened, a process started.
+//! Files: phantoms drawn, trees of pictures and DICOM objects imported, films fed to training, a large pack opened, a process
+//! started.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use anyhow::Context;
+use candle_core::{Device, Tensor};
 
 use super::meter::{Meter, Row, cpu_seconds};
 use crate::cohort::pack::{Film, Levels, Manifest, Writer};
 use crate::cohort::phantom::{self, Kind, PhantomOptions};
 use crate::cohort::{Fold, Format, ImportOptions, Pack, import as import_tree};
+use crate::compute::random::stream;
 use crate::finding::Vocabulary;
 use crate::generator::{Generator, Recipe, export, library};
 use crate::progress::Progress;
-
 use crate::radiograph::{Meaning, Radiograph, encode_png16};
+use crate::training::augment::Change;
+use crate::training::pack::PackSource;
+use crate::training::reals::{Draw, gather};
+use crate::training::spec::Augment;
 
 /// Side of the pictures that are imported, and of the pack they go into.
 const PICTURE: usize = 256;
@@ -70,6 +76,7 @@ pub fn import(meter: Meter, keep: Option<&Path>, tell: &mut impl FnMut(Row)) -> 
     }
     let trees = keep.unwrap_or(&scratch.0);
     let (pictures, objects) = (trees.join("png"), trees.join("dicom"));
+    feed(meter, &pack_of("chest", 0), tell)?;
     let source = Pack::open(&pack_of("chest", 0))?;
     let shipped = library::shipped();
     let entry = shipped.first().context("no model ships with this program, and none can be exported as DICOM")?;
@@ -90,6 +97,27 @@ pub fn import(meter: Meter, keep: Option<&Path>, tell: &mut impl FnMut(Row)) -> 
             let out = pack_of(kind, number);
             let report = import_tree(&ImportOptions::new(format, tree, &out), &Progress::new())?;
             anyhow::ensure!(report.header.films == films, "{} of {films} films were taken", report.header.films);
+            Ok(())
+        })?);
+    }
+    Ok(())
+}
+
+/// Minibatches as a training step is given them: drawn, read from a pack, and shifted.
+fn feed(meter: Meter, pack: &Path, tell: &mut impl FnMut(Row)) -> anyhow::Result<()> {
+    const BATCH: usize = 64;
+    let source = PackSource::open(pack)?;
+    let mut draw = Draw::new(&source, 1, false);
+    for side in [PICTURE / 4, PICTURE / 2, PICTURE] {
+        let mut step = 0;
+        let row = Row::new("feed").with("batch", BATCH).with("resolution", side);
+        tell(meter.time(row, || -> anyhow::Result<()> {
+            let items = draw.batch(step, step * BATCH as u64, BATCH);
+            let (pixels, _) = gather(&source, &items, side).map_err(anyhow::Error::msg)?;
+            let images = Tensor::from_vec(pixels, (BATCH, 1, side, side), &Device::Cpu)?;
+            let change = Change::draw(Augment::Translate, BATCH, side, &mut stream(step, "change"));
+            change.context("a shift was asked for")?.apply(&images)?;
+            step += 1;
             Ok(())
         })?);
     }

@@ -167,6 +167,10 @@ impl Measure {
             Self::Memory => figures.memory_bytes as f64 / 1e9,
             Self::Frechet | Self::Kernel | Self::Nearest => return None,
         };
+        let critics = [Self::CriticLoss, Self::RealScore, Self::FakeScore, Self::CriticGradient, Self::Penalty];
+        if figures.alone && critics.contains(&self) {
+            return None;
+        }
         // Logs of earlier versions have no gradients and no memory.
         let told = value != 0.0 || matches!(self, Self::CriticLoss | Self::GeneratorLoss | Self::RealScore);
         (told && value.is_finite()).then_some(value)
@@ -344,5 +348,17 @@ mod tests {
         assert_eq!(charts, [Chart::Losses, Chart::Frechet, Chart::Kernel, Chart::Scores, Chart::Speed]);
         assert_eq!(curves.chart(Chart::Losses)[0].smooth[0], PlotPoint::new(0.1, 2.0));
         assert!(curves.chart(Chart::Memory).is_empty());
+    }
+
+    #[test]
+    fn a_critic_that_has_not_begun_has_no_curve() {
+        let mut history = History::default();
+        for (kimg, alone) in [(0.1, true), (0.2, false)] {
+            let figures = Figures { kimg, alone, generator_loss: 1.0, ..Figures::default() };
+            history.figures.push(figures);
+        }
+        assert_eq!(Measure::GeneratorLoss.values(&history), [[0.1, 1.0], [0.2, 1.0]]);
+        assert_eq!(Measure::CriticLoss.values(&history), [[0.2, 0.0]]);
+        assert_eq!(Measure::RealScore.values(&history), [[0.2, 0.0]]);
     }
 }

@@ -54,6 +54,7 @@ impl Pace {
             critic_gradient: step.gradients.map_or(0.0, |[critic, _]| critic),
             generator_gradient: step.gradients.map_or(0.0, |[_, generator]| generator),
             memory_bytes: memory::held(),
+            alone: step.alone,
         };
         *self = Self { since: Instant::now(), shown: position.shown, penalty: self.penalty };
         Some(Event::Step(figures))
