@@ -302,6 +302,19 @@ mod tests {
     }
 
     #[test]
+    fn rows_are_read_part_by_part_and_all_of_them() {
+        let (n, stride) = (PART * ROWS + 5, 16);
+        let parts = std::cell::Cell::new(0);
+        let table = Table::new(&vec![0.25; n * stride], stride, || parts.set(parts.get() + 1));
+        assert_eq!((table.len(), parts.get()), (n, 2));
+        let mut near = 0;
+        table.scan(&[table.query(&[0.25; 16])], 0..n.div_ceil(ROWS), |_, _, middles, margins| {
+            near += middles.iter().zip(margins).filter(|(middle, margin)| **middle + **margin > 0.99).count();
+        });
+        assert_eq!(near, n);
+    }
+
+    #[test]
     fn a_damaged_row_has_no_bound() {
         let mut rows = vec![0.25; 32];
         rows[3] = f32::NAN;
