@@ -146,7 +146,7 @@ impl Draft {
         }
         let table = match (path, kind) {
             ("loss.kind", "wgan_gp") => Table::try_from(Loss::WganGp { penalty: 10.0, drift: 0.001 }),
-            ("loss.kind", "r1") => Table::try_from(Loss::R1 { gamma: 1.0, every: 8, label_weight: 1.0 }),
+            ("loss.kind", "r1") => Table::try_from(Loss::R1 { gamma: 1.0, every: 8, label_weight: 0.5 }),
             ("average.kind", "per_step") => Table::try_from(Average::PerStep { decay: 0.999 }),
             ("average.kind", "half_life") => Table::try_from(Average::HalfLife { kimg: 5.0 }),
             _ => return,
