@@ -105,7 +105,6 @@ fn small(family: Family, resolution: usize) -> RunSpec {
     spec.network.latent = 64;
     spec.network.feature_base = 1536;
     spec.network.feature_max = 64;
-    // With the full weight of the labels, samples of one finding soon look alike: what is classified best.
     spec.loss = Loss::R1 { gamma: 1.0, every: 8, label_weight: 0.5 };
     spec.optimiser.rate = 0.003;
     spec.optimiser.settle = 0.2;
