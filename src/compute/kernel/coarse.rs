@@ -67,8 +67,8 @@ fn rounded(values: &[f32], mut put: impl FnMut(usize, i8)) -> (f32, f32) {
 }
 
 impl Table {
-    /// Rows `[n, stride]` of length 1 at most, in bytes. `after_part` is called after every [`PART`] panels, whose rows
-    /// are not read again.
+    /// Rows `[n, stride]` of length 1 at most, in bytes. `after_part` is called whenever some 16,000 rows have been
+    /// read, which are not read again.
     ///
     /// # Panics
     /// When the stride is no multiple of 4 or does not divide the length.
