@@ -89,8 +89,8 @@ impl Sizes {
         });
     }
 
-    /// [`Sizes::gather`] where a kernel as wide as the image is moved over it pixel by pixel: all rows that one number of
-    /// the kernel meets lie one after the other, so that they are copied together and only the margins mended.
+    /// [`Sizes::gather`] where the output is as wide as the image: all rows that one number of the kernel meets lie one after
+    /// the other, so that they are copied together and only the margins mended.
     fn gather_same<T: Element>(&self, image: &[T], rows: &Range<usize>, out: &mut [T], ld: usize, at: usize) {
         let (w, above) = (self.w, self.padding.0);
         for c in 0..self.c {
