@@ -141,8 +141,19 @@ fn sentence(error: &anyhow::Error) -> String {
     text
 }
 
+impl Verb {
+    /// Whether this process is a window, or measures one.
+    fn is_window(&self) -> bool {
+        matches!(self, Self::Explore(_) | Self::Tour(_)) || matches!(self, Self::Bench(args) if args.is_window())
+    }
+}
+
 fn run(cli: Cli) -> anyhow::Result<()> {
-    match cli.verb.unwrap_or(Verb::Explore(cli.explore)) {
+    let verb = cli.verb.unwrap_or(Verb::Explore(cli.explore));
+    if !verb.is_window() {
+        crate::compute::memory::keep_freed();
+    }
+    match verb {
         Verb::Explore(args) => {
             let model = args.model.as_deref().map(crate::generator::library::find).transpose()?;
             let options = crate::desktop::Options { model, cohort: args.cohort, ..Default::default() };

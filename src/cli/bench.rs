@@ -61,6 +61,13 @@ pub struct BenchArgs {
     moves: usize,
 }
 
+impl BenchArgs {
+    /// Whether this process opens a window to measure it.
+    pub fn is_window(&self) -> bool {
+        self.part.is_some()
+    }
+}
+
 /// What can be measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Work {

@@ -7,6 +7,7 @@ use std::time::Instant;
 use serde_json::{Map, Value};
 
 use crate::compute::kernel::{Instructions, peak};
+use crate::compute::memory;
 
 /// How long to measure.
 #[derive(Debug, Clone, Copy)]
@@ -141,16 +142,9 @@ pub fn cpu_seconds() -> Option<f64> {
     Some((ticks()? + ticks()?) / 100.0)
 }
 
-/// Starts the count of [`peak_memory`] anew, where the system allows it.
-pub fn forget_peak_memory() {
-    let _ = std::fs::write("/proc/self/clear_refs", "5");
-}
-
-/// Largest resident size of this process so far in MB; `None` where the system does not tell.
-pub fn peak_memory() -> Option<f64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    line.split_whitespace().next()?.parse::<f64>().ok().map(|kilobytes| kilobytes / 1024.0)
+/// A figure of this process's memory in MB, such as `VmHWM:`; `None` where the system does not tell.
+pub fn memory_mb(name: &str) -> Option<f64> {
+    memory::own(name).map(|bytes| bytes as f64 / f64::from(1 << 20))
 }
 
 /// Floating-point operations per second that one thread reaches at most, measured once.

@@ -10,6 +10,7 @@ use serde_json::json;
 use super::meter::{self, Meter, Row};
 use super::networks::LABELS;
 use super::weights::Weights;
+use crate::compute::memory;
 use crate::compute::random::{normals, stream};
 use crate::finding::Vocabulary;
 use crate::generator::Family;
@@ -152,11 +153,11 @@ fn measured(meter: Meter, case: Case, weights: Option<&Path>) -> anyhow::Result<
         file.write(folder, &format!("training-{}-{side}-{features}-{batch}", family.name()))?;
     }
     // Writing and reading the file is not part of a step.
-    meter::forget_peak_memory();
+    memory::forget_peak();
     let row = Row::new("training").with("network", family.name()).with("resolution", side);
     let row = row.with("features", features).with("batch", batch);
     let row = meter.time(row, || state.step(&spec, &source, &mut draw).map(|_| ()))?;
-    Ok(match meter::peak_memory() {
+    Ok(match meter::memory_mb("VmHWM:") {
         Some(memory) => row.with("peak_memory_mb", memory),
         None => row,
     })

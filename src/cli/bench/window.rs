@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Map, Value, json};
 
 use super::data::{Scratch, write_pack};
-use super::meter::{Meter, Row, cpu_seconds};
+use super::meter::{Meter, Row, cpu_seconds, memory_mb};
 use super::networks::{LABELS, drawn, random_encoder};
 use crate::cohort::{Fold, Pack};
 use crate::compute::random::{normals, stream};
@@ -175,7 +175,7 @@ pub fn part(part: Part, model: &Path, pack: Option<&Path>, moves: usize) -> anyh
     }
     probe.settle()?;
     // Before the drag: reading every frame back, which a screen does not ask for, leaves memory behind.
-    let memory = ["VmRSS:", "RssAnon:", "RssFile:", "VmHWM:"].map(status);
+    let memory = ["VmRSS:", "RssAnon:", "RssFile:", "VmHWM:"].map(memory_mb);
     anyhow::ensure!(pack.is_none() || probe.films() > 0, "the pack did not open beside the model");
     let cpu = cpu_seconds();
     let mut movements = probe.drag(moves)?;
@@ -204,13 +204,6 @@ fn quantiles(movements: &mut [Movement], share: impl Fn(&Movement) -> Duration) 
     movements.sort_by_key(&share);
     let at = |index: usize| movements.get(index).map_or(f64::NAN, |m| share(m).as_secs_f64() * 1e3);
     (at(movements.len() / 2), at((movements.len() * 19 / 20).min(movements.len().saturating_sub(1))))
-}
-
-/// A figure of this process in MB; `None` where the system does not tell.
-fn status(name: &str) -> Option<f64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
-    line.split_whitespace().next()?.parse::<f64>().ok().map(|kilobytes| kilobytes / 1024.0)
 }
 
 #[cfg(test)]
