@@ -4,6 +4,7 @@ use super::super::element::Element;
 use super::super::operation::{Operation, View, apply1};
 use super::kernels::turn;
 use candle_core::{Result, Shape, Tensor};
+use rayon::prelude::*;
 
 /// Channels exchanged and kernel turned; its own adjoint.
 #[derive(Clone, Copy)]
@@ -36,6 +37,16 @@ pub struct Spread;
 #[derive(Clone, Copy)]
 pub struct Gather;
 
+/// Kernels that one thread works on at a time.
+const KERNELS: usize = 1024;
+
+/// `work` on every kernel of `to`, of so many numbers, and its fellow in `from`.
+fn each<T: Element>(to: &mut [T], size: usize, from: &[T], from_size: usize, work: impl Fn(&mut [T], &[T]) + Sync) {
+    to.par_chunks_mut(KERNELS * size).zip(from.par_chunks(KERNELS * from_size)).for_each(|(to, from)| {
+        to.chunks_mut(size).zip(from.chunks(from_size)).for_each(|(to, from)| work(to, from));
+    });
+}
+
 impl Operation<1> for Spread {
     const NAME: &'static str = "spread kernel";
     const WEIGHTS: [bool; 1] = [true];
@@ -43,14 +54,14 @@ impl Operation<1> for Spread {
     fn kernel<T: Element>(&self, [weight]: [View<T>; 1]) -> Result<(Vec<T>, Shape)> {
         let [o, c, kh, kw] = weight.dims4()?;
         let mut out = vec![T::zero(); o * c * (kh + 1) * (kw + 1)];
-        for (out, weight) in out.chunks_mut((kh + 1) * (kw + 1)).zip(weight.numbers.chunks(kh * kw)) {
+        each(&mut out, (kh + 1) * (kw + 1), weight.numbers, kh * kw, |out, weight| {
             for (i, &value) in weight.iter().enumerate() {
                 let corner = i / kw * (kw + 1) + i % kw;
                 for place in [corner, corner + 1, corner + kw + 1, corner + kw + 2] {
                     out[place] += value;
                 }
             }
-        }
+        });
         Ok((out, (o, c, kh + 1, kw + 1).into()))
     }
 
@@ -72,12 +83,12 @@ impl Operation<1> for Gather {
         let [o, c, kh, kw] = weight.dims4()?;
         let (kh, kw) = (kh - 1, kw - 1);
         let mut out = vec![T::zero(); o * c * kh * kw];
-        for (out, weight) in out.chunks_mut(kh * kw).zip(weight.numbers.chunks((kh + 1) * (kw + 1))) {
+        each(&mut out, kh * kw, weight.numbers, (kh + 1) * (kw + 1), |out, weight| {
             for (i, out) in out.iter_mut().enumerate() {
                 let corner = i / kw * (kw + 1) + i % kw;
                 *out = weight[corner] + weight[corner + 1] + weight[corner + kw + 1] + weight[corner + kw + 2];
             }
-        }
+        });
         Ok((out, (o, c, kh, kw).into()))
     }
 

@@ -8,9 +8,9 @@ use rayon::prelude::*;
 /// Columns of the patch matrix worked on at a time: few enough for the second-level cache, enough for the product.
 const COLUMNS: usize = 256;
 
-/// Images worked on together: more than one where a single image has too few pixels.
-fn block(s: &Sizes, images: usize) -> usize {
-    (COLUMNS / s.pixels().max(1)).clamp(1, images.div_ceil(4).max(1))
+/// Images worked on together: more than one where a single image has too few pixels, but some for every thread.
+fn block(s: &Sizes) -> usize {
+    (COLUMNS / s.pixels().max(1)).clamp(1, s.n.div_ceil(4).max(1))
 }
 
 /// Rows of the output worked on at a time.
@@ -25,7 +25,7 @@ pub fn forward<T: Element>(x: &[T], weight: &[T], s: &Sizes, finish: impl Fn(usi
     if y.is_empty() {
         return y;
     }
-    let images = block(s, s.n);
+    let images = block(s);
     let weight = Matrix::rows(weight, k);
     y.par_chunks_mut(images * s.o * pixels).zip(x.par_chunks(images * s.input())).for_each(|(y, x)| {
         let count = y.len() / (s.o * pixels);
@@ -122,7 +122,8 @@ pub fn weight_gradient<T: Element>(x: &[T], g: &[T], s: &Sizes) -> Vec<T> {
     turned.par_chunks_mut(s.o * pixels).zip(g.par_chunks(s.o * pixels)).for_each(|(turned, g)| {
         transpose(g, pixels, s.o, pixels, turned, s.o);
     });
-    let images = block(s, s.n);
+    // The threads share out channels, so that images can all be taken together.
+    let images = (COLUMNS / pixels).clamp(1, s.n);
     let rows = if images == 1 { tile(s) } else { s.ho };
     let most = (COLUMNS / taps).clamp(1, s.c);
     let part = |first: usize| {
@@ -166,13 +167,13 @@ pub fn weight_gradient<T: Element>(x: &[T], g: &[T], s: &Sizes) -> Vec<T> {
 pub fn turn<T: Element>(weight: &[T], [o, c, kh, kw]: [usize; 4]) -> Vec<T> {
     let area = kh * kw;
     let mut out = vec![T::zero(); weight.len()];
-    for i in 0..o {
-        for j in 0..c {
-            let (from, to) = ((i * c + j) * area, (j * o + i) * area);
-            for p in 0..area {
-                out[to + area - 1 - p] = weight[from + p];
+    out.par_chunks_mut((LINE * o * area).max(1)).enumerate().for_each(|(part, out)| {
+        for i in 0..o {
+            for (j, out) in out.chunks_mut(o * area).enumerate() {
+                let from = &weight[(i * c + part * LINE + j) * area..][..area];
+                out[i * area..][..area].iter_mut().zip(from.iter().rev()).for_each(|(out, &value)| *out = value);
             }
         }
-    }
+    });
     out
 }
