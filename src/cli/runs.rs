@@ -4,11 +4,12 @@ use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::bail;
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::train::clock;
 use crate::cluster;
 use crate::training::RunStatus;
+use crate::training::run_folder::{self, Request};
 use crate::training::status;
 
 /// Words of the verb.
@@ -17,9 +18,33 @@ pub struct RunsArgs {
     /// Folders that are runs or hold runs.
     #[arg(default_value = ".")]
     folders: Vec<PathBuf>,
+    /// Ask those that are running for something, wherever they run; they do it at their next step.
+    #[arg(long, value_enum)]
+    ask: Option<Ask>,
     /// Answer in JSON.
     #[arg(long)]
     json: bool,
+}
+
+/// What a run can be asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Ask {
+    /// Write a checkpoint and end; `train RUN` goes on.
+    Pause,
+    /// The same, and the run counts as done.
+    Stop,
+    /// Write a checkpoint and a sample grid now, and go on.
+    Snapshot,
+}
+
+impl From<Ask> for Request {
+    fn from(ask: Ask) -> Self {
+        match ask {
+            Ask::Pause => Self::Pause,
+            Ask::Stop => Self::Stop,
+            Ask::Snapshot => Self::Snapshot,
+        }
+    }
 }
 
 /// Lists runs; one that cannot be read is named on standard error and the others still listed.
@@ -40,6 +65,15 @@ pub fn run(args: &RunsArgs) -> anyhow::Result<()> {
         && let Err(error) = cluster::refresh(&mut found)
     {
         eprintln!("{error}");
+    }
+    if let Some(ask) = args.ask {
+        found.retain(|status| status.state.is_running());
+        if found.is_empty() {
+            bail!("none of these runs is running; there is nothing to ask");
+        }
+        for status in &found {
+            run_folder::request(&status.folder, ask.into())?;
+        }
     }
     if args.json {
         println!("{}", serde_json::to_string_pretty(&found)?);
