@@ -14,6 +14,7 @@ mod drop;
 pub mod explore;
 pub mod history;
 mod keys;
+mod leaving;
 pub mod lightbox;
 mod neighbour_worker;
 mod notice;

@@ -8,7 +8,7 @@ use std::process::Command as Process;
 use std::time::{Duration, Instant};
 
 use common::{World, drop_file, settle, wait, window, world};
-use eframe::egui::{Key, Role};
+use eframe::egui::{Key, Role, ViewportEvent, ViewportId};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable as _;
 use negatoscope::desktop::action::Action;
@@ -74,6 +74,12 @@ fn state(app: &App) -> Option<RunState> {
 
 fn kimg(app: &App) -> f64 {
     app.training().selected().map_or(0.0, |run| run.status.kimg)
+}
+
+/// Presses the button that the system draws on the window's frame.
+fn close(window: &mut Window) {
+    window.input_mut().viewports.entry(ViewportId::ROOT).or_default().events.push(ViewportEvent::Close);
+    window.run_steps(3);
 }
 
 /// Ends the run that is looked at, so that no test leaves a process behind.
@@ -205,6 +211,21 @@ fn a_run_is_started_watched_paused_killed_resumed_and_opened_in_explore() {
 
     act(&mut window, Command::GoToTraining);
     assert!(state(window.state()).is_some_and(RunState::is_running));
+
+    // A window that is closed meanwhile asks what becomes of the run.
+    close(&mut window);
+    window.get_by_label("A run goes on");
+    window.check_accessibility();
+    click(&mut window, "Cancel");
+    assert!(window.query_by_label("A run goes on").is_none());
+    close(&mut window);
+    click(&mut window, "Pause and close");
+    wait(&mut window, "the run to pause", |app| state(app) == Some(RunState::Paused));
+    close(&mut window);
+    assert!(window.query_by_label("A run goes on").is_none(), "it was answered");
+
+    click(&mut window, "Resume");
+    wait(&mut window, "the run to go on", |app| state(app).is_some_and(RunState::is_running));
     stop(&mut window);
     click(&mut window, "Open in Explore");
     settle(&mut window);

@@ -1,6 +1,8 @@
 //! The window: takes in what workers did, draws, and then does what was asked for, in this order, once a frame.
 
-use std::path::{Path, PathBuf};
+mod files;
+
+use std::path::PathBuf;
 
 use eframe::egui::{self, CentralPanel, Frame, Theme};
 use rand::Rng as _;
@@ -10,21 +12,20 @@ use super::artefacts::{Artefacts, Page};
 use super::benchmarks::{Benchmarks, FigureForm};
 use super::command::{self, Command};
 use super::dialogs::{Dialogs, Form, Purpose};
-use super::drop::{self, Dropped};
+use super::drop;
 use super::explore::{Explore, Mode};
+use super::leaving::Leaving;
 use super::lightbox::Gpu;
 use super::palette::{self, Palette};
-use super::render_worker::Drawn;
 use super::session::Session;
 use super::state::{SampleOn, Settings, ThemeChoice};
-use super::task::{Outcome, Task};
+use super::task::Task;
 use super::training::{Places, Training};
 use super::workspace::Workspace;
 use super::{Options, keys, rail, status, theme};
 use crate::compute::random;
-use crate::generator::{Recipe, export};
+use crate::generator::Recipe;
 use crate::radiograph::{Meaning, Window};
-use crate::store;
 
 /// The whole window.
 pub struct App {
@@ -37,6 +38,7 @@ pub struct App {
     palette: Option<Palette>,
     keys_open: bool,
     dialogs: Dialogs,
+    leaving: Leaving,
     actions: Actions,
     reading: Option<Task<Result<Recipe, String>>>,
     writing: Option<Task<Result<PathBuf, String>>>,
@@ -77,6 +79,7 @@ impl App {
             palette: None,
             keys_open: false,
             dialogs: Dialogs::new(options.system_dialogs),
+            leaving: Leaving::default(),
             actions: Actions::new(),
             reading: None,
             writing: None,
@@ -297,134 +300,9 @@ impl App {
         }
     }
 
-    fn ask(&mut self, ctx: &egui::Context, purpose: Purpose) {
-        self.dialogs.ask(ctx, purpose, None);
-    }
-
-    fn ask_export(&mut self, ctx: &egui::Context, form: Form) {
-        let (Some(model), Some(sample)) = (self.session.model(), self.session.sample()) else { return };
-        let name = format!("{}-{}.{}", model.generator.card().name, sample.recipe.seed, form.extension());
-        let folder = self.session.settings.export_folder.clone();
-        self.dialogs.ask(ctx, Purpose::Save { form, name }, folder.as_deref());
-    }
-
-    fn ask_curves(&mut self, ctx: &egui::Context) {
-        let Some(run) = self.training.selected() else { return };
-        let name = format!("{}-curves.svg", run.status.name);
-        let folder = self.session.settings.export_folder.clone();
-        self.dialogs.ask(ctx, Purpose::SaveCurves { name }, folder.as_deref());
-    }
-
-    fn ask_figure(&mut self, ctx: &egui::Context, form: FigureForm) {
-        let Some(name) = self.benchmarks.file_name(form) else { return };
-        let folder = self.session.settings.export_folder.clone();
-        self.dialogs.ask(ctx, Purpose::SaveFigure { form, name }, folder.as_deref());
-    }
-
-    fn chosen(&mut self, ctx: &egui::Context, purpose: &Purpose, path: PathBuf) {
-        match purpose {
-            Purpose::OpenModel => self.session.open_model(path),
-            Purpose::OpenCohort => self.session.open_cohort(path),
-            Purpose::OpenClassifier => self.open_classifier(ctx, &path),
-            Purpose::OpenSweepClassifiers => self.artefacts.open_sweep(ctx, path, &mut self.session.notices),
-            Purpose::OpenFilms => self.artefacts.open_films(path),
-            Purpose::Save { form, .. } => self.export(ctx, *form, path),
-            Purpose::OpenRuns | Purpose::TrainOn | Purpose::SaveCurves { .. } => {
-                self.training.chosen(ctx, purpose, path, &mut self.session.settings);
-            }
-            Purpose::SaveFigure { form, .. } => {
-                self.session.settings.export_folder = path.parent().map(PathBuf::from).filter(|p| p.is_absolute());
-                self.benchmarks.export(ctx, *form, path, &mut self.session.notices);
-            }
-        }
-    }
-
-    fn open_classifier(&mut self, ctx: &egui::Context, path: &Path) {
-        if let Err(reason) = self.artefacts.open_file(ctx, path) {
-            self.session.notices.fail(reason);
-        }
-    }
-
-    /// Writes the sample on the light box in the background.
-    fn export(&mut self, ctx: &egui::Context, form: Form, path: PathBuf) {
-        let (Some(model), Some(sample)) = (self.session.model(), self.session.sample()) else { return };
-        let (generator, sample, window) = (model.generator.clone(), sample.clone(), self.explore.window);
-        self.session.settings.export_folder = path.parent().map(PathBuf::from).filter(|p| p.is_absolute());
-        let task = Task::spawn("export", ctx, move |_| {
-            let recipe = &sample.recipe;
-            // What is kept must be what its recipe gives again, to the bit.
-            let exact = match sample.drawn {
-                Drawn::Graphics => Some(generator.render(recipe).map_err(|error| error.to_string())?),
-                Drawn::Processor | Drawn::Fallen(_) => None,
-            };
-            let image = exact.as_ref().unwrap_or_else(|| sample.film.image());
-            let bytes = match form {
-                Form::Png => export::png(image, recipe, &generator),
-                Form::PngAsSeen => export::png_as_seen(image, window, recipe, &generator),
-                Form::Dicom => export::dicom(image, recipe, &generator),
-            };
-            let bytes = bytes.map_err(|error| error.to_string())?;
-            store::write_atomic(&path, &bytes).map_err(|error| error.to_string())?;
-            Ok(path)
-        });
-        match task {
-            Ok(task) => self.writing = Some(task),
-            Err(error) => self.session.notices.fail(format!("No thread could be started to export: {error}")),
-        }
-    }
-
-    fn drop(&mut self, ctx: &egui::Context, path: &Path) {
-        match Dropped::of(path) {
-            Dropped::Model(path) if self.workspace == Workspace::Artefacts => self.open_classifier(ctx, &path),
-            Dropped::Model(path) => self.session.open_model(path),
-            Dropped::Cohort(folder) if self.workspace == Workspace::Artefacts => self.artefacts.open_films(folder),
-            Dropped::Cohort(folder) => match self.training.form().filter(|_| self.workspace == Workspace::Training) {
-                Some(form) => form.set_cohort(&folder),
-                None => self.session.open_cohort(folder),
-            },
-            Dropped::Runs(folder) => {
-                self.workspace = Workspace::Training;
-                self.training.open_folder(&folder, &mut self.session.settings);
-            }
-            Dropped::Carrier(path) => match Task::spawn("read recipe", ctx, move |_| drop::carried(&path)) {
-                Ok(task) => self.reading = Some(task),
-                Err(error) => self.session.notices.fail(format!("No thread could be started to read it: {error}")),
-            },
-        }
-    }
-
-    fn take_in_files(&mut self) {
-        if let Some(task) = &self.reading {
-            let outcome = task.poll();
-            if !matches!(outcome, Outcome::Running) {
-                self.reading = None;
-            }
-            match outcome {
-                Outcome::Done(Ok(recipe)) => self.session.restore(recipe),
-                Outcome::Done(Err(reason)) => self.session.notices.fail(reason),
-                Outcome::Failed => self.session.notices.fail("Reading the dropped file failed unexpectedly."),
-                Outcome::Running => {}
-            }
-        }
-        if let Some(task) = &self.writing {
-            let outcome = task.poll();
-            if !matches!(outcome, Outcome::Running) {
-                self.writing = None;
-            }
-            match outcome {
-                Outcome::Done(Ok(path)) => {
-                    self.session.notices.say(format!("Saved {} with its recipe inside.", path.display()));
-                }
-                Outcome::Done(Err(reason)) => self.session.notices.fail(reason),
-                Outcome::Failed => self.session.notices.fail("The export failed unexpectedly."),
-                Outcome::Running => {}
-            }
-        }
-    }
-
     fn take_in_keys(&mut self, ctx: &egui::Context) {
         // A page over the window has the keys, except the one that closes it.
-        let covered = self.palette.is_some() || self.keys_open || self.dialogs.is_open();
+        let covered = self.palette.is_some() || self.keys_open || self.dialogs.is_open() || self.leaving.is_asked();
         let (commands, pasted) = command::pressed(ctx, self.workspace);
         for command in commands {
             let closes = match command {
@@ -459,6 +337,9 @@ impl eframe::App for App {
         let here = self.workspace == Workspace::Artefacts;
         self.artefacts.advance(ctx, &mut self.session, here);
         self.take_in_files();
+        if self.session.settings.ask_on_leaving {
+            self.leaving.hold_back(ctx, self.training.runs());
+        }
     }
 
     fn ui(&mut self, ui: &mut egui::Ui, _frame: &mut eframe::Frame) {
@@ -493,6 +374,10 @@ impl eframe::App for App {
         }
         if let Some((purpose, path)) = self.dialogs.show(&ctx) {
             self.chosen(&ctx, &purpose, path);
+        }
+        let ask = &mut self.session.settings.ask_on_leaving;
+        if let Err(reason) = self.leaving.show(&ctx, self.training.runs(), ask) {
+            self.session.notices.fail(reason);
         }
         drop::hover(&ctx);
         if !actions.is_empty() {

@@ -114,6 +114,8 @@ pub struct Settings {
     pub export_folder: Option<PathBuf>,
     /// The cluster that runs were sent to last.
     pub cluster: ClusterChoice,
+    /// Whether to ask before the window closes while runs of this machine go on.
+    pub ask_on_leaving: bool,
 }
 
 impl Default for Settings {
@@ -131,6 +133,7 @@ impl Default for Settings {
             training_cohorts: Vec::new(),
             export_folder: None,
             cluster: ClusterChoice::default(),
+            ask_on_leaving: true,
         }
     }
 }
