@@ -202,15 +202,7 @@ fn crc32c(bytes: &[u8]) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    //! TensorBoard 2.x itself reads these files. Checked with its `EventAccumulator` on a run's folder:
-    //!
-    //! ```python
-    //! from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-    //! a = EventAccumulator('RUN/tensorboard', size_guidance={'images': 0, 'scalars': 0}); a.Reload()
-    //! print(a.Tags()['scalars'], a.Tags()['images'])
-    //! print([(e.step, e.value) for e in a.Scalars('loss/critic')][-1])
-    //! i = a.Images('samples')[-1]; print(i.step, i.width, i.height, len(i.encoded_image_string))
-    //! ```
+    //! TensorBoard itself reads a whole run's files in `tests/tensorboard.rs`.
 
     use super::*;
     use crate::training::events::{Figures, Quality};
