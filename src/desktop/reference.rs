@@ -93,22 +93,26 @@ impl Reference {
         if pack.header().identity != training.cohort_hash {
             return Err(ReferenceError::OtherCohort { name, wanted: training.cohort.clone() });
         }
-        Self::indexed(pack, progress)
+        let encoder = own_encoder(&pack)?;
+        Self::indexed(pack, encoder, progress)
     }
 
-    /// As [`Reference::open`], for samples of a run that trains on this very pack.
+    /// As [`Reference::open`], for samples of a run that trains on this very pack, and by the encoder in this file where one
+    /// is named.
     ///
     /// # Errors
     /// [`ReferenceError`] in a sentence for the user.
-    pub fn of_pack(folder: &Path, progress: &Progress) -> Result<Self, ReferenceError> {
-        let pack = Pack::open(folder).map_err(|error| ReferenceError::Unusable(error.to_string()))?;
-        Self::indexed(pack, progress)
+    pub fn of_pack(folder: &Path, encoder: Option<&Path>, progress: &Progress) -> Result<Self, ReferenceError> {
+        let unusable = |error: &dyn std::fmt::Display| ReferenceError::Unusable(error.to_string());
+        let pack = Pack::open(folder).map_err(|error| unusable(&error))?;
+        let encoder = match encoder {
+            Some(file) => Encoder::load(file).map_err(|error| unusable(&error))?,
+            None => own_encoder(&pack)?,
+        };
+        Self::indexed(pack, encoder, progress)
     }
 
-    fn indexed(pack: Pack, progress: &Progress) -> Result<Self, ReferenceError> {
-        let name = pack.header().name.clone();
-        let encoder = encoder::library::for_cohort(&pack.header().identity, Some(pack.folder()))
-            .ok_or(ReferenceError::NoEncoder { name })?;
+    fn indexed(pack: Pack, encoder: Encoder, progress: &Progress) -> Result<Self, ReferenceError> {
         let index = Index::open_or_build(&pack, &encoder, progress).map_err(|error| match error {
             NeighbourError::Cancelled(_) => ReferenceError::Cancelled,
             other => ReferenceError::Unusable(other.to_string()),
@@ -198,6 +202,13 @@ impl Reference {
         };
         Ok(self.index.nearest(&features, k).into_iter().map(near).collect())
     }
+}
+
+/// The encoder that was trained on a pack's cohort, shipped or beside the pack.
+fn own_encoder(pack: &Pack) -> Result<Encoder, ReferenceError> {
+    let header = pack.header();
+    encoder::library::for_cohort(&header.identity, Some(pack.folder()))
+        .ok_or_else(|| ReferenceError::NoEncoder { name: header.name.clone() })
 }
 
 /// Age, sex and view, as far as stated.

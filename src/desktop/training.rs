@@ -46,7 +46,7 @@ use curves::CurveLook;
 use form::Form;
 use jobs::JobWatcher;
 use keeper::{Deed, Done, Keeper};
-use nearest::Nearest;
+use nearest::{Nearest, Yardstick};
 use opening::Opening;
 pub use places::Places;
 use strip::FilmStrip;
@@ -190,8 +190,8 @@ impl Training {
         if self.nearest.is_open() {
             self.nearest.close();
         } else if let Some(run) = self.selected() {
-            let (root, cohort) = (run.root.clone(), run.status.cohort.clone());
-            self.nearest.open(&self.ctx, &root, &cohort);
+            let (root, yardstick) = (run.root.clone(), Yardstick::of(run));
+            self.nearest.open(&self.ctx, &root, yardstick);
         }
     }
 
@@ -324,7 +324,6 @@ impl Training {
         }
         self.strip.advance();
         let run = self.report.runs.iter().find(|run| Some(&run.root) == self.selected.as_ref());
-        let run = run.map(|run| (run.root.as_path(), run.status.cohort.as_path()));
         self.nearest.advance(&self.ctx, run, &self.strip);
         if let Some(teaching) = &mut self.teaching {
             teaching.advance(&self.ctx);

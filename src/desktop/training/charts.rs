@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use eframe::egui::{Color32, Id, RichText, Role, Sense, Shape, Stroke, Ui, Vec2, WidgetInfo, pos2, vec2};
+use eframe::egui::{Color32, Id, Label, RichText, Role, Sense, Shape, Stroke, Ui, Vec2, WidgetInfo, pos2, vec2};
 use egui_plot::{GridMark, HoverPosition, Line, LineStyle, Plot, PlotPoints, Points, VLine};
 
 use super::curves::{Chart, CurveLook, from_log, to_log};
+use super::history::Basis;
 use super::watcher::Followed;
 use crate::desktop::theme::{self, Colors};
 use crate::desktop::widgets::number;
@@ -68,6 +69,10 @@ impl ChartView<'_> {
             if let (Some(last), 1) = (last, measures.len()) {
                 ui.label(RichText::new(last).font(theme::caption()).color(measures[0].color(&colors)));
             }
+            if let Some((newest, all)) = self.basis() {
+                let text = RichText::new(newest).font(theme::caption()).color(colors.dim);
+                ui.add(Label::new(text).truncate().show_tooltip_when_elided(false)).on_hover_text(all);
+            }
         });
         let log = self.look.log;
         let label = move |hover: &HoverPosition<'_>| match hover {
@@ -97,8 +102,12 @@ impl ChartView<'_> {
         if log {
             plot = plot.y_grid_spacer(|input| log_marks(input.bounds));
         }
-        if self.chart == Chart::Nearest {
-            plot = plot.include_y(0.0).include_y(to(50.0, log));
+        // An amount is read from zero; a first measure alone would have no scale at all.
+        if self.chart.is_amount() && !log {
+            plot = plot.include_y(0.0);
+        }
+        if let Some(landmark) = self.chart.landmark() {
+            plot = plot.include_y(0.0).include_y(to(landmark, log));
         }
         let name = format!("{}: {}", self.chart.text(), self.spoken());
         let shown = plot.show(ui, |plot| {
@@ -132,6 +141,18 @@ impl ChartView<'_> {
         shown.response.widget_info(|| WidgetInfo::labeled(Role::Image, true, &name));
     }
 
+    /// What the selected run's newest quality figures rest on, and for the hover what those of every run do.
+    fn basis(&self) -> Option<(String, String)> {
+        let newest = self.chart.bases(&self.runs.first()?.followed.history).first()?.to_string();
+        let runs = self.runs.iter().filter_map(|run| {
+            let words = Basis::in_words(&self.chart.bases(&run.followed.history))?;
+            Some(format!("{}: {words}", run.name))
+        });
+        let note = "N samples are compared with as many reals, in the features of this encoder. Figures of another N or \
+                    encoder are not comparable.";
+        Some((newest, runs.chain([note.to_owned()]).collect::<Vec<_>>().join("\n")))
+    }
+
     /// The newest values, for those who hear the chart.
     fn spoken(&self) -> String {
         let Some(run) = self.runs.first() else { return "nothing measured".to_owned() };
@@ -139,7 +160,8 @@ impl ChartView<'_> {
             let y = curve.smooth.last()?.y;
             Some(format!("{} {}", curve.measure.name(), value(y, self.look.log)))
         };
-        run.followed.curves.chart(self.chart).iter().filter_map(last).collect::<Vec<_>>().join(", ")
+        let values = run.followed.curves.chart(self.chart).iter().filter_map(last);
+        values.chain(self.basis().map(|(newest, _)| newest)).collect::<Vec<_>>().join(", ")
     }
 }
 
@@ -173,7 +195,8 @@ pub fn run_key(ui: &mut Ui, names: &[&str]) {
     }
 }
 
-fn to(value: f64, log: bool) -> f64 {
+/// The place of a value on the scale.
+pub fn to(value: f64, log: bool) -> f64 {
     if log { to_log(value) } else { value }
 }
 

@@ -3,7 +3,7 @@
 use eframe::egui::Color32;
 use egui_plot::PlotPoint;
 
-use super::history::History;
+use super::history::{Basis, History};
 use crate::desktop::theme::Colors;
 use crate::training::events::{Figures, Quality};
 
@@ -28,6 +28,10 @@ pub enum Chart {
     Frechet,
     /// Kernel distance.
     Kernel,
+    /// Shares of samples and reals inside the other's manifold.
+    Manifold,
+    /// How densely reals surround samples, and how many of them have a sample near.
+    Surroundings,
     /// Where the samples' nearest distances lie among those of unseen patients.
     Nearest,
     /// Images per second.
@@ -49,6 +53,10 @@ pub enum Measure {
     GeneratorGradient,
     Frechet,
     Kernel,
+    Precision,
+    Recall,
+    Density,
+    Coverage,
     Nearest,
     Speed,
     Memory,
@@ -56,10 +64,12 @@ pub enum Measure {
 
 impl Chart {
     /// All charts, in their order on screen.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Losses,
         Self::Frechet,
         Self::Kernel,
+        Self::Manifold,
+        Self::Surroundings,
         Self::Nearest,
         Self::Scores,
         Self::Penalty,
@@ -77,10 +87,37 @@ impl Chart {
             Self::Gradients => "Gradient norms",
             Self::Frechet => "Fréchet distance (FID)",
             Self::Kernel => "Kernel distance (KID)",
+            Self::Manifold => "Precision and recall",
+            Self::Surroundings => "Density and coverage",
             Self::Nearest => "Nearest distance, percentile",
             Self::Speed => "Images per second",
             Self::Memory => "Memory, GB",
         }
+    }
+
+    /// Whether its values are amounts, of which none is the natural end of the scale.
+    pub fn is_amount(self) -> bool {
+        matches!(self, Self::Frechet | Self::Kernel | Self::Nearest | Self::Speed | Self::Memory)
+    }
+
+    /// A value that its scale always reaches from zero, so that what it means is seen: all of a share, or the percentile
+    /// of a new patient.
+    pub fn landmark(self) -> Option<f64> {
+        match self {
+            Self::Manifold | Self::Surroundings => Some(1.0),
+            Self::Nearest => Some(50.0),
+            _ => None,
+        }
+    }
+
+    /// Whether it shows measures of quality, which mean nothing without what they rest on.
+    fn is_quality(self) -> bool {
+        matches!(self, Self::Frechet | Self::Kernel | Self::Manifold | Self::Surroundings | Self::Nearest)
+    }
+
+    /// What its figures rest on in a run, the newest first; nothing where they are no measures of quality.
+    pub fn bases(self, history: &History) -> Vec<Basis<'_>> {
+        if self.is_quality() { history.bases() } else { Vec::new() }
     }
 
     /// What one should know to read it.
@@ -100,6 +137,14 @@ impl Chart {
             Self::Kernel => {
                 "As the Fréchet distance, without its dependence on the number of samples; may fall below 0."
             }
+            Self::Manifold => {
+                "Precision is the share of samples that lie among the reals, recall the share of reals that lie among the \
+                 samples; higher is better, and 1 is all of them."
+            }
+            Self::Surroundings => {
+                "Density says how closely reals surround the samples (1: as closely as each other; it may be more), \
+                 coverage what share of reals has a sample near; higher is better."
+            }
             Self::Nearest => {
                 "Where samples' distances to their nearest training film lie among those of patients never seen: 50 is \
                  as far as a new patient; towards 0 samples are copies. Memorisation begins where this falls."
@@ -118,6 +163,8 @@ impl Chart {
             Self::Gradients => &[Measure::CriticGradient, Measure::GeneratorGradient],
             Self::Frechet => &[Measure::Frechet],
             Self::Kernel => &[Measure::Kernel],
+            Self::Manifold => &[Measure::Precision, Measure::Recall],
+            Self::Surroundings => &[Measure::Density, Measure::Coverage],
             Self::Nearest => &[Measure::Nearest],
             Self::Speed => &[Measure::Speed],
             Self::Memory => &[Measure::Memory],
@@ -136,6 +183,10 @@ impl Measure {
             Self::Penalty => "penalty",
             Self::Frechet => "FID",
             Self::Kernel => "KID",
+            Self::Precision => "precision",
+            Self::Recall => "recall",
+            Self::Density => "density",
+            Self::Coverage => "coverage",
             Self::Nearest => "percentile",
             Self::Speed => "images per second",
             Self::Memory => "memory",
@@ -148,8 +199,8 @@ impl Measure {
             Self::GeneratorLoss | Self::GeneratorGradient | Self::FakeScore | Self::Frechet | Self::Kernel => {
                 colors.synthetic
             }
-            Self::Nearest => colors.synthetic,
-            Self::RealScore => colors.real,
+            Self::Precision | Self::Density | Self::Nearest => colors.synthetic,
+            Self::RealScore | Self::Recall | Self::Coverage => colors.real,
             Self::CriticLoss | Self::CriticGradient | Self::Penalty | Self::Speed | Self::Memory => colors.text,
         }
     }
@@ -165,7 +216,13 @@ impl Measure {
             Self::GeneratorGradient => f64::from(figures.generator_gradient),
             Self::Speed => figures.images_per_second,
             Self::Memory => figures.memory_bytes as f64 / 1e9,
-            Self::Frechet | Self::Kernel | Self::Nearest => return None,
+            Self::Frechet
+            | Self::Kernel
+            | Self::Precision
+            | Self::Recall
+            | Self::Density
+            | Self::Coverage
+            | Self::Nearest => return None,
         };
         let critics = [Self::CriticLoss, Self::RealScore, Self::FakeScore, Self::CriticGradient, Self::Penalty];
         if figures.alone && critics.contains(&self) {
@@ -180,17 +237,26 @@ impl Measure {
         match self {
             Self::Frechet => Some(quality.fid),
             Self::Kernel => Some(quality.kid),
+            Self::Precision => quality.precision,
+            Self::Recall => quality.recall,
+            Self::Density => quality.density,
+            Self::Coverage => quality.coverage,
             Self::Nearest => quality.nearest_percentile,
             _ => None,
         }
         .filter(|value| value.is_finite())
     }
 
+    /// All values over thousands of images, those of quality with the measure that they are part of.
+    pub fn told(self, history: &History) -> impl Iterator<Item = ([f64; 2], Option<&Quality>)> {
+        let figures = history.figures.iter().filter_map(move |f| Some(([f.kimg, self.of_figures(f)?], None)));
+        let qualities = history.qualities.iter().filter_map(move |q| Some(([q.kimg, self.of_quality(q)?], Some(q))));
+        figures.chain(qualities)
+    }
+
     /// All values over thousands of images.
     pub fn values(self, history: &History) -> Vec<[f64; 2]> {
-        let figures = history.figures.iter().filter_map(|f| Some([f.kimg, self.of_figures(f)?]));
-        let qualities = history.qualities.iter().filter_map(|q| Some([q.kimg, self.of_quality(q)?]));
-        figures.chain(qualities).collect()
+        self.told(history).map(|(value, _)| value).collect()
     }
 }
 
@@ -348,6 +414,22 @@ mod tests {
         assert_eq!(charts, [Chart::Losses, Chart::Frechet, Chart::Kernel, Chart::Scores, Chart::Speed]);
         assert_eq!(curves.chart(Chart::Losses)[0].smooth[0], PlotPoint::new(0.1, 2.0));
         assert!(curves.chart(Chart::Memory).is_empty());
+    }
+
+    #[test]
+    fn the_manifold_has_its_charts_after_the_kernel_distance() {
+        let mut history = History::default();
+        let quality = Quality { count: 1000, precision: Some(0.9), recall: Some(0.8), ..Quality::default() };
+        history.qualities.push(Quality { coverage: Some(0.7), ..quality });
+        let curves = Curves::of(&history, CurveLook::default());
+        let charts: Vec<Chart> = curves.charts().collect();
+        assert_eq!(charts, [Chart::Frechet, Chart::Kernel, Chart::Manifold, Chart::Surroundings]);
+        let measures = |chart| curves.chart(chart).iter().map(|curve| curve.measure).collect::<Vec<_>>();
+        assert_eq!(measures(Chart::Manifold), [Measure::Precision, Measure::Recall]);
+        // What was not measured has no curve.
+        assert_eq!(measures(Chart::Surroundings), [Measure::Coverage]);
+        assert!(charts.iter().all(|chart| chart.bases(&history).len() == 1));
+        assert!(Chart::Losses.bases(&history).is_empty());
     }
 
     #[test]

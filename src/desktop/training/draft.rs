@@ -2,16 +2,21 @@
 //!
 //! The fields are those of the spec's own file, so that nothing a spec can say is out of reach here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use toml::{Table, Value};
 
 use crate::generator::Family;
 use crate::training::presets;
-use crate::training::spec::{Anchor, Average, Loss, RunSpec};
+use crate::training::spec::{Anchor, Average, Loss, RunSpec, StopRule};
 
-/// Parts of a spec that may be absent, and what they are when they are switched on.
-const OPTIONAL: [&str; 2] = ["anchor", "start_from"];
+/// Parts of a spec that may be absent.
+const OPTIONAL: [&str; 5] = ["anchor", "micro_batch", "quality.encoder", "quality.stop", "start_from"];
+
+/// Fields that name a file, and what is said while they are empty.
+const FILES: [(&str, &str); 2] =
+    [("quality.encoder", "give the file of an encoder"), ("start_from", "give a checkpoint of another run")];
 
 /// A spec that is being written.
 pub struct Draft {
@@ -20,6 +25,12 @@ pub struct Draft {
     table: Table,
     /// What is typed into a field and is not of its kind, or not yet.
     typed: BTreeMap<String, String>,
+    /// The device of the run that it began with, so that one that is not in the list can be chosen again.
+    device: Option<String>,
+    /// Side of the largest images in the chosen pack, where that is known.
+    largest: Option<usize>,
+    /// Fields whose file is not there: looked for when the field changes, not at every frame.
+    missing: BTreeSet<&'static str>,
     verdict: Verdict,
 }
 
@@ -41,7 +52,7 @@ pub struct Field {
     /// What is typed.
     pub text: String,
     /// What it may be, where that is a short list.
-    pub choices: &'static [&'static str],
+    pub choices: Vec<String>,
     /// What is wrong with it.
     pub problem: Option<String>,
 }
@@ -62,7 +73,16 @@ impl Draft {
         if before.is_none() {
             table.insert("cohort".to_owned(), Value::String(String::new()));
         }
-        let mut draft = Self { preset, family, table, typed: BTreeMap::new(), verdict: Verdict::default() };
+        let mut draft = Self {
+            preset,
+            family,
+            table,
+            typed: BTreeMap::new(),
+            device: None,
+            largest: before.and_then(|draft| draft.largest),
+            missing: BTreeSet::new(),
+            verdict: Verdict::default(),
+        };
         draft.check();
         draft
     }
@@ -73,6 +93,8 @@ impl Draft {
         let mut draft = Self::new(presets::NAMES[0], family, None);
         draft.preset = "";
         draft.table = Table::try_from(spec).unwrap_or_default();
+        draft.device = draft.field("device").map(|field| field.text);
+        FILES.iter().for_each(|(path, _)| draft.look_for_file(path));
         draft.check();
         draft
     }
@@ -102,6 +124,27 @@ impl Draft {
         self.verdict.problems.len()
     }
 
+    /// Takes in the side of the largest images in the chosen pack; `None` where that is not known.
+    pub fn set_largest(&mut self, side: Option<usize>) {
+        self.largest = side;
+        self.check();
+    }
+
+    /// Why the chosen pack cannot serve the chosen size, and what to do.
+    pub fn too_large(&self) -> Option<String> {
+        let (side, largest) = self.sides_apart()?;
+        Some(format!(
+            "The cohort holds images of {largest} px at most; choose a smaller size or import it anew with --resolution \
+             {side}."
+        ))
+    }
+
+    /// The run's side and the pack's largest, where the run's is the larger.
+    fn sides_apart(&self) -> Option<(i64, usize)> {
+        let side = at(&self.table, "network.resolution")?.as_integer()?;
+        self.largest.filter(|&largest| side > largest as i64).map(|largest| (side, largest))
+    }
+
     /// The field at `path`, if there is one.
     pub fn field(&self, path: &str) -> Option<Field> {
         let value = at(&self.table, path)?;
@@ -116,9 +159,15 @@ impl Draft {
     }
 
     fn describe(&self, path: String, value: &Value) -> Field {
-        let text = self.typed.get(&path).cloned().unwrap_or_else(|| plain(value));
+        let mut text = self.typed.get(&path).cloned().unwrap_or_else(|| plain(value));
+        let mut choices: Vec<String> = choices(&path).iter().map(|&choice| choice.to_owned()).collect();
+        if path == "device" {
+            // A spec's file names the first device of a kind by its number.
+            text = text.strip_suffix(":0").map_or(text.clone(), str::to_owned);
+            choices.extend(self.device.clone().filter(|own| !choices.contains(own)));
+        }
         let problem = self.verdict.problems.get(&path).cloned();
-        Field { choices: choices(&path), text, problem, path }
+        Field { choices, text, problem, path }
     }
 
     /// Takes what was typed into a field.
@@ -130,6 +179,7 @@ impl Draft {
                 Some(new) => {
                     *value = new;
                     self.typed.remove(path);
+                    self.look_for_file(path);
                 }
                 None => {
                     self.typed.insert(path.to_owned(), text.to_owned());
@@ -159,30 +209,47 @@ impl Draft {
 
     /// The parts that may be absent, and whether they are there.
     pub fn optional(&self) -> impl Iterator<Item = (&'static str, bool)> {
-        OPTIONAL.into_iter().map(|name| (name, self.table.contains_key(name)))
+        OPTIONAL.into_iter().map(|name| (name, at(&self.table, name).is_some()))
     }
 
     /// Switches a part on or off that may be absent.
     pub fn switch(&mut self, part: &str, on: bool) {
         if on {
-            let value = match part {
-                // Read from text, so that numbers which a spec may leave out begin at their defaults.
-                "anchor" => toml::from_str::<Anchor>(
-                    "alone_kimg = 10.0\nweight = 1.0\nfindings = 10.0\nfindings_later = 0.0\nrate = 0.01",
-                )
-                .ok()
-                .and_then(|anchor| Table::try_from(anchor).ok())
-                .map(Value::Table),
-                _ => Some(Value::String(String::new())),
-            };
-            if let Some(value) = value {
-                self.table.insert(part.to_owned(), value);
-            }
+            put(&mut self.table, part, self.beginning(part));
+            self.look_for_file(part);
         } else {
-            self.table.remove(part);
+            put(&mut self.table, part, None);
             self.typed.retain(|typed, _| !typed.starts_with(part));
         }
         self.check();
+    }
+
+    /// What a part that may be absent is when it is switched on.
+    fn beginning(&self, part: &str) -> Option<Value> {
+        match part {
+            // Read from text, so that numbers which a spec may leave out begin at their defaults.
+            "anchor" => toml::from_str::<Anchor>(
+                "alone_kimg = 10.0\nweight = 1.0\nfindings = 10.0\nfindings_later = 0.0\nrate = 0.01",
+            )
+            .ok()
+            .and_then(|anchor| Value::try_from(anchor).ok()),
+            "micro_batch" => Some(Value::Integer(8)),
+            "quality.stop" => {
+                let total = at(&self.table, "schedule.total_kimg").and_then(Value::as_float)?;
+                Value::try_from(StopRule { from_kimg: total / 2.0, patience: 2 }).ok()
+            }
+            _ => Some(Value::String(String::new())),
+        }
+    }
+
+    /// Notes whether the file is there that a field names.
+    fn look_for_file(&mut self, path: &str) {
+        let Some(&(path, _)) = FILES.iter().find(|(own, _)| *own == path) else { return };
+        if Path::new(&plain_at(&self.table, path)).is_file() {
+            self.missing.remove(path);
+        } else {
+            self.missing.insert(path);
+        }
     }
 
     /// The spec as its file will be.
@@ -200,8 +267,15 @@ impl Draft {
         if plain_at(&self.table, "cohort").is_empty() {
             problems.insert("cohort".to_owned(), "choose the pack to train on".to_owned());
         }
-        if at(&self.table, "start_from").is_some() && plain_at(&self.table, "start_from").is_empty() {
-            problems.insert("start_from".to_owned(), "give a checkpoint of another run".to_owned());
+        for (path, wanted) in FILES {
+            let Some(file) = at(&self.table, path).filter(|_| self.missing.contains(path)) else { continue };
+            let problem = if plain(file).is_empty() { wanted } else { "there is no such file" };
+            problems.insert(path.to_owned(), problem.to_owned());
+        }
+        if let Some((side, largest)) = self.sides_apart() {
+            problems
+                .entry("network.resolution".to_owned())
+                .or_insert(format!("{side} px is more than the cohort's {largest} px"));
         }
         let mut elsewhere = None;
         let spec = match read(&self.table) {
@@ -223,7 +297,12 @@ impl Draft {
     /// The field without which the problem would not be: set back to the preset's value, it goes away.
     fn culprit(&self, problem: &str) -> Option<String> {
         let base = presets::preset(if self.preset.is_empty() { presets::NAMES[0] } else { self.preset }, self.family);
-        let base = Table::try_from(base?).ok()?;
+        let mut base = Table::try_from(base?).ok()?;
+        for (part, on) in self.optional() {
+            if on && at(&base, part).is_none() {
+                put(&mut base, part, self.beginning(part));
+            }
+        }
         let mut changed = Vec::new();
         walk(&self.table, "", &mut |path, value| {
             if at(&base, path).is_some_and(|own| own != value) {
@@ -283,6 +362,19 @@ fn at_mut<'a>(table: &'a mut Table, path: &str) -> Option<&'a mut Value> {
     })
 }
 
+/// Puts a value at `path`, whose table is there, or takes away what is there.
+fn put(table: &mut Table, path: &str, value: Option<Value>) {
+    let (table, name) = match path.rsplit_once('.') {
+        Some((outer, name)) => (at_mut(table, outer).and_then(Value::as_table_mut), name),
+        None => (Some(table), path),
+    };
+    match (table, value) {
+        (Some(table), Some(value)) => table.insert(name.to_owned(), value),
+        (Some(table), None) => table.remove(name),
+        (None, _) => None,
+    };
+}
+
 /// A value as a person types it.
 fn plain(value: &Value) -> String {
     match value {
@@ -324,7 +416,9 @@ fn choices(path: &str) -> &'static [&'static str] {
         "loss.kind" => &["wgan_gp", "r1"],
         "average.kind" => &["per_step", "half_life"],
         "data.augment" => &["none", "translate", "translate_tone"],
-        "data.balanced" | "record.half_precision" => &["true", "false"],
+        "data.balanced" | "record.half_precision" | "record.tensorboard" => &["true", "false"],
+        "guard.then" => &["roll_back", "stop"],
+        "device" => &["auto", "cpu", "cuda", "cuda:1", "metal"],
         _ => &[],
     }
 }

@@ -1,5 +1,6 @@
 //! Curves for papers and tables: SVG and PNG on white, or all numbers as CSV.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::{Arc, Once};
@@ -9,8 +10,9 @@ use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::{FontStyle, register_font};
 
-use super::charts::value;
+use super::charts::{to, value};
 use super::curves::{Chart, CurveLook};
+use super::history::Basis;
 use super::watcher::Followed;
 use crate::desktop::theme::Colors;
 use crate::store;
@@ -48,16 +50,18 @@ pub fn write(path: &Path, runs: &[Drawn], look: CurveLook) -> Result<(), String>
     store::write_atomic(path, &bytes).map_err(|error| error.to_string())
 }
 
-/// Every measured number, unsmoothed: run, measure, thousands of images, value.
+/// Every measured number, unsmoothed: run, measure, thousands of images, value, and what a measure of quality rests on.
 pub fn csv(runs: &[Drawn]) -> String {
-    let mut text = String::from("run,chart,measure,kimg,value\n");
+    let quoted = |text: &str| format!("\"{}\"", text.replace('"', "\"\""));
+    let mut text = String::from("run,chart,measure,kimg,value,n,encoder\n");
     for run in runs {
+        let name = quoted(&run.name);
         for chart in Chart::ALL {
             for measure in chart.measures() {
-                for [kimg, value] in measure.values(&run.followed.history) {
-                    let name = run.name.replace('"', "\"\"");
+                for ([kimg, value], quality) in measure.told(&run.followed.history) {
+                    let basis = quality.map_or(",".to_owned(), |q| format!("{},{}", q.count, quoted(&q.encoder)));
                     // Writing to a String cannot fail.
-                    let _ = writeln!(text, "\"{name}\",\"{}\",{},{kimg},{value}", chart.text(), measure.name());
+                    let _ = writeln!(text, "{name},\"{}\",{},{kimg},{value},{basis}", chart.text(), measure.name());
                 }
             }
         }
@@ -124,14 +128,25 @@ fn one<B: DrawingBackend>(
         let margin = ((high - low) * 0.06).max(1e-6);
         (low - margin, high + margin)
     };
-    let (x, y) = (span(|point| point.x), span(|point| point.y));
+    let (x, mut y) = (span(|point| point.x).1, span(|point| point.y));
+    if let Some(landmark) = chart.landmark() {
+        y = (y.0.min(0.0), y.1.max(to(landmark, look.log)));
+    }
+    // What all runs rest on is said once, in the heading.
+    let basis = |run: &Drawn| Basis::in_words(&chart.bases(&run.followed.history));
+    let bases: BTreeSet<String> = runs.iter().filter_map(basis).collect();
+    let heading = match bases.first() {
+        Some(basis) if bases.len() == 1 => format!("{}, {basis}", chart.text()),
+        _ => chart.text().to_owned(),
+    };
     let text = ("sans-serif", px(13.0)).into_font();
     let mut axes = ChartBuilder::on(area)
         .margin(px(12.0))
-        .caption(chart.text(), ("sans-serif", px(16.0)))
+        .caption(heading, ("sans-serif", px(14.0)))
         .x_label_area_size(px(38.0))
         .y_label_area_size(px(64.0))
-        .build_cartesian_2d(x.0.max(0.0)..x.1, y.0..y.1)?;
+        // No image is shown before the first; a single measure alone would have no scale at all.
+        .build_cartesian_2d(0.0..x, y.0..y.1)?;
     let log = look.log;
     axes.configure_mesh()
         .light_line_style(WHITE)
@@ -146,11 +161,17 @@ fn one<B: DrawingBackend>(
             let [r, g, b, _] = curve.measure.color(&colors).to_array();
             let style = RGBColor(r, g, b).stroke_width(2 * scale);
             let points = || curve.smooth.iter().map(|point| (point.x, point.y));
-            let name = if runs.len() > 1 {
+            let mut name = if runs.len() > 1 {
                 format!("{}, {}", run.name, curve.measure.name())
             } else {
                 curve.measure.name().to_owned()
             };
+            if let Some(basis) = basis(run).filter(|_| bases.len() > 1) {
+                let _ = write!(name, ", {basis}");
+            }
+            if curve.smooth.len() < 12 {
+                axes.draw_series(points().map(|point| Circle::new(point, px(2.5), style.filled())))?;
+            }
             let drawn = if index == 0 {
                 axes.draw_series(LineSeries::new(points(), style))?
             } else {
@@ -185,9 +206,9 @@ mod tests {
     use super::*;
     use crate::desktop::training::curves::Curves;
     use crate::desktop::training::history::History;
-    use crate::training::events::Figures;
+    use crate::training::events::{Figures, Quality};
 
-    fn run(name: &str) -> Drawn {
+    fn run(name: &str, count: usize) -> Drawn {
         let mut history = History::default();
         for i in 0..50u16 {
             let figures = Figures {
@@ -200,15 +221,18 @@ mod tests {
             };
             history.figures.push(figures);
         }
+        let quality = Quality { kimg: 2.0, count, encoder: "small".to_owned(), ..Quality::default() };
+        history.qualities.push(Quality { precision: Some(0.9), ..quality });
         let curves = Curves::of(&history, CurveLook { smoothing: 0.0, log: true });
-        Drawn { name: name.to_owned(), followed: Arc::new(Followed { history, curves, checkpoints: Vec::new() }) }
+        let followed = Followed { history, curves, checkpoints: Vec::new(), best: None };
+        Drawn { name: name.to_owned(), followed: Arc::new(followed) }
     }
 
     #[test]
     fn a_figure_is_written_in_each_form_and_no_other() {
         let folder = tempfile::tempdir().unwrap();
         let look = CurveLook { smoothing: 0.0, log: true };
-        let runs = [run("a"), run("b \"quoted\"")];
+        let runs = [run("a", 500), run("b \"quoted\"", 1000)];
         let read = |name: &str| {
             let path = folder.path().join(name);
             write(&path, &runs, look).unwrap();
@@ -220,11 +244,18 @@ mod tests {
         assert_eq!(picture.width(), 1440);
         assert!(picture.pixels().any(|pixel| pixel.0 == [0x9A, 0x6A, 0x00]), "no amber line");
         let table = String::from_utf8(read("curves.csv")).unwrap();
-        assert_eq!(table.lines().next(), Some("run,chart,measure,kimg,value"));
+        assert_eq!(table.lines().next(), Some("run,chart,measure,kimg,value,n,encoder"));
         let rows = csv::Reader::from_reader(table.as_bytes()).into_records().map(Result::unwrap).collect::<Vec<_>>();
-        // Two losses, the real score and the speed, of two runs.
-        assert_eq!(rows.len(), 2 * 4 * 50);
+        // Two losses, the real score and the speed, and once FID, KID and precision, of two runs.
+        assert_eq!(rows.len(), 2 * (4 * 50 + 3));
         assert!(rows.iter().any(|row| &row[0] == "b \"quoted\"" && &row[2] == "critic" && row[4].starts_with("-2")));
+        let quality = |n: &str| rows.iter().filter(|row| &row[5] == n && &row[6] == "small").count();
+        assert_eq!((quality("500"), quality("1000"), quality("")), (3, 3, 0));
+        // Runs that rest on different numbers say so each; one alone, or runs alike, in the heading.
+        assert!(svg.contains("precision, N = 500, small") && !svg.contains("recall, N = 500, small"));
+        write(&folder.path().join("one.svg"), &runs[..1], look).unwrap();
+        let one = std::fs::read_to_string(folder.path().join("one.svg")).unwrap();
+        assert!(one.contains("Precision and recall, N = 500, small"));
         let refused = write(&folder.path().join("curves.jpg"), &runs, look).unwrap_err();
         assert!(refused.contains(".svg, .png or .csv"), "{refused}");
     }

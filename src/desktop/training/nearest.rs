@@ -10,6 +10,7 @@ use std::sync::Arc;
 use eframe::egui;
 
 use super::strip::{Cell, FilmStrip};
+use super::watcher::Run;
 use crate::desktop::lightbox::{Film, Gpu};
 use crate::desktop::reference::{Near, Reference};
 use crate::desktop::render_worker::repaint;
@@ -32,6 +33,22 @@ pub enum Side {
     Refused(String),
 }
 
+/// What a run's samples are measured by.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Yardstick {
+    cohort: PathBuf,
+    /// The encoder that the run names; otherwise the cohort's own.
+    encoder: Option<PathBuf>,
+}
+
+impl Yardstick {
+    /// The cohort of a run and the encoder of its quality figures.
+    pub fn of(run: &Run) -> Self {
+        let encoder = run.spec.as_ref().and_then(|spec| spec.quality.encoder.clone());
+        Self { cohort: run.status.cohort.clone(), encoder }
+    }
+}
+
 /// Samples whose neighbours are wanted, the stage that is looked at first.
 struct Job {
     reference: Arc<Reference>,
@@ -49,7 +66,7 @@ struct Found {
 /// Neighbours by stage.
 pub struct Nearest {
     side: Side,
-    cohort: PathBuf,
+    yardstick: Yardstick,
     run: PathBuf,
     cell: Cell,
     found: BTreeMap<u64, Result<Vec<Near>, String>>,
@@ -73,8 +90,15 @@ impl Nearest {
                 desk.answer(Found { step, cell: job.cell, nears });
             }
         })?;
-        let (cohort, run) = (PathBuf::new(), PathBuf::new());
-        Ok(Self { side: Side::Closed, cohort, run, cell: (0, 0), found: BTreeMap::new(), asked: Vec::new(), worker })
+        Ok(Self {
+            side: Side::Closed,
+            yardstick: Yardstick::default(),
+            run: PathBuf::new(),
+            cell: (0, 0),
+            found: BTreeMap::new(),
+            asked: Vec::new(),
+            worker,
+        })
     }
 
     /// What is compared with.
@@ -87,14 +111,14 @@ impl Nearest {
         !matches!(self.side, Side::Closed)
     }
 
-    /// Opens the cohort of the run in `run`, with its encoder and index.
-    pub fn open(&mut self, ctx: &egui::Context, run: &Path, cohort: &Path) {
+    /// Opens the cohort of the run in `run`, with the encoder and the index.
+    pub fn open(&mut self, ctx: &egui::Context, run: &Path, yardstick: Yardstick) {
         self.forget();
         run.clone_into(&mut self.run);
-        cohort.clone_into(&mut self.cohort);
-        let folder = cohort.to_path_buf();
+        self.yardstick = yardstick.clone();
         let task = Task::spawn("index cohort of run", ctx, move |progress| {
-            Reference::of_pack(&folder, progress).map_err(|error| error.to_string())
+            let Yardstick { cohort, encoder } = yardstick;
+            Reference::of_pack(&cohort, encoder.as_deref(), progress).map_err(|error| error.to_string())
         });
         self.side = match task {
             Ok(task) => Side::Opening(task),
@@ -135,7 +159,7 @@ impl Nearest {
     }
 
     /// Takes in what was found for the stages of `strip`, and asks for what is missing. Never waits.
-    pub fn advance(&mut self, ctx: &egui::Context, run: Option<(&Path, &Path)>, strip: &FilmStrip) {
+    pub fn advance(&mut self, ctx: &egui::Context, run: Option<&Run>, strip: &FilmStrip) {
         if let Side::Opening(task) = &self.side {
             match task.poll() {
                 Outcome::Running => ctx.request_repaint_after(std::time::Duration::from_millis(250)),
@@ -154,12 +178,13 @@ impl Nearest {
         }
         match run {
             None => return self.close(),
-            Some((root, cohort)) if root != self.run => {
-                if cohort != self.cohort {
-                    return self.open(ctx, root, cohort);
+            Some(run) if run.root != self.run => {
+                let yardstick = Yardstick::of(run);
+                if yardstick != self.yardstick {
+                    return self.open(ctx, &run.root, yardstick);
                 }
                 self.forget();
-                root.clone_into(&mut self.run);
+                run.root.clone_into(&mut self.run);
             }
             Some(_) => {}
         }

@@ -1,11 +1,12 @@
 //! Opening a checkpoint in Explore: a model file is made of it, beside everything else and without touching the run.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use candle_core::Device;
 use eframe::egui;
 
 use super::Places;
+use super::watcher::Best;
 use crate::desktop::session::Trained;
 use crate::desktop::task::{Outcome, Task};
 use crate::training::pack::PackSource;
@@ -35,13 +36,22 @@ impl Opening {
     }
 }
 
+/// The file of the checkpoint of `step`: its own, or where that has gone the best one's, if it is of that step.
+fn file_of(root: &Path, step: u64) -> PathBuf {
+    let own = root.join(RunFolder::checkpoint(step));
+    match Best::read(root) {
+        Some(best) if best.step == step && !own.is_file() => Best::file(root),
+        _ => own,
+    }
+}
+
 /// The model file of a checkpoint, made where it is not there already.
 fn model_of(root: &Path, step: u64, models: &Path) -> Result<Trained, String> {
     let spec = RunSpec::read(&root.join("run.toml")).map_err(|error| error.to_string())?;
     let source = PackSource::open(&spec.cohort).map_err(|error| error.to_string())?;
     let labels = source.facts().vocabulary.len();
-    let file = root.join(RunFolder::checkpoint(step));
-    let state = checkpoint::read(&file, &spec, labels, &Device::Cpu).map_err(|error| error.to_string())?;
+    let state =
+        checkpoint::read(&file_of(root, step), &spec, labels, &Device::Cpu).map_err(|error| error.to_string())?;
     if !export::is_grown(&state, &spec) {
         let side = state.growth(&spec).side;
         return Err(format!(

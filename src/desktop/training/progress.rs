@@ -5,6 +5,7 @@ use eframe::egui::{Color32, Rect, Role, Sense, Ui, WidgetInfo, vec2};
 use super::watcher::Run;
 use crate::cluster::JobState;
 use crate::desktop::theme::{self, Colors};
+use crate::desktop::widgets::number;
 use crate::training::status::RunState;
 
 /// Share of the run that is done, 0 to 1.
@@ -27,6 +28,11 @@ pub fn kimg(run: &Run) -> String {
     let (done, total) = (run.status.kimg, run.status.total_kimg);
     let places = usize::from(total < 100.0);
     format!("{done:.places$} of {total:.places$} kimg")
+}
+
+/// Thousands of images, with a decimal while they are few.
+pub fn thousands(kimg: f64) -> String {
+    number(kimg as f32, usize::from(kimg < 100.0))
 }
 
 /// Images per second, once measured.

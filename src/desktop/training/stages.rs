@@ -1,17 +1,19 @@
 //! The light box of a run: the sample grid of one stage, and under it the picked image at every stage.
 
 use eframe::egui::{
-    Align, Align2, Color32, CornerRadius, CursorIcon, EventFilter, Layout, PointerButton, Rect, RichText, Role, Sense,
-    Stroke, StrokeKind, Ui, UiBuilder, WidgetInfo, accesskit, pos2, vec2,
+    Align, Align2, Button, Color32, CornerRadius, CursorIcon, EventFilter, Label, Layout, PointerButton, Rect,
+    RichText, Role, Sense, Stroke, StrokeKind, Ui, UiBuilder, WidgetInfo, accesskit, pos2, vec2,
 };
 
-use super::watcher::Run;
+use super::charts::value;
+use super::progress::thousands;
+use super::watcher::{Best, Run};
 use super::{Training, strip};
 use crate::desktop::action::{Action, Actions};
 use crate::desktop::lightbox::{ColorMap, Look, Pane};
 use crate::desktop::session::Trained;
 use crate::desktop::theme::{self, Colors};
-use crate::desktop::widgets::{badge, grouped, number, text_button};
+use crate::desktop::widgets::{badge, grouped, text_button};
 use crate::radiograph::Window;
 
 /// Height of the line between grid and strip.
@@ -29,16 +31,17 @@ pub fn look() -> Look {
 /// Draws grid, line and strip into all of `ui`.
 pub fn show(ui: &mut Ui, training: &mut Training, run: &Run, actions: &mut Actions) {
     let rect = ui.max_rect();
+    let best = training.report.followed.get(&run.root).and_then(|followed| followed.best);
     let foot = if training.strip.stages().is_empty() { 0.0 } else { LINE + STRIP };
     let box_rect = Rect::from_min_max(rect.min, pos2(rect.right(), rect.bottom() - foot));
     grid(ui, box_rect, training);
     if foot > 0.0 {
         let line = Rect::from_min_size(pos2(rect.left(), box_rect.bottom()), vec2(rect.width(), LINE));
         ui.scope_builder(UiBuilder::new().max_rect(line.shrink2(vec2(16.0, 4.0))), |ui| {
-            stage_line(ui, training, run, actions);
+            stage_line(ui, training, run, best, actions);
         });
         let area = Rect::from_min_max(pos2(rect.left() + 16.0, line.bottom()), rect.max - vec2(16.0, 8.0));
-        frames(ui, area, training);
+        frames(ui, area, training, best);
     }
 }
 
@@ -81,7 +84,7 @@ fn grid(ui: &mut Ui, rect: Rect, training: &mut Training) {
 }
 
 /// Which stage this is, and opening what was trained up to it.
-fn stage_line(ui: &mut Ui, training: &mut Training, run: &Run, actions: &mut Actions) {
+fn stage_line(ui: &mut Ui, training: &mut Training, run: &Run, best: Option<Best>, actions: &mut Actions) {
     let on = Colors::on_film();
     let Some((index, stage)) = training.strip.index().zip(training.strip.stage().cloned()) else { return };
     let count = training.strip.stages().len();
@@ -89,47 +92,86 @@ fn stage_line(ui: &mut Ui, training: &mut Training, run: &Run, actions: &mut Act
     let visuals = &mut ui.visuals_mut().widgets;
     (visuals.inactive.weak_bg_fill, visuals.hovered.weak_bg_fill) = (on.raised, on.hovered);
     (visuals.noninteractive.bg_stroke.color, visuals.active.weak_bg_fill) = (on.track, on.track);
-    ui.horizontal_centered(|ui| {
-        let kimg = number(stage.kimg as f32, usize::from(stage.kimg < 100.0));
-        ui.label(RichText::new(format!("{kimg} kimg")).font(theme::medium(theme::TEXT)).color(on.text));
-        let follows = if training.strip.is_following() && run.status.state.is_running() { ", the newest" } else { "" };
-        let more = format!("step {}, stage {} of {count}{follows}", grouped(stage.step), index + 1);
-        ui.label(RichText::new(more).font(theme::caption()).color(on.dim));
-        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            let followed = training.report.followed.get(&run.root);
-            let newest = followed.and_then(|followed| followed.checkpoints.first().copied());
-            let at = followed.and_then(|f| f.checkpoints.iter().copied().find(|&step| step <= stage.step));
-            if training.opening.is_some() {
-                ui.label(RichText::new("Opening…").color(on.dim));
-            } else if let Some(step) = at.filter(|&step| Some(step) != newest || !run.has_model) {
-                let tooltip =
-                    format!("Makes a model of the checkpoint at step {step} and opens it, while training goes on.");
-                if text_button(ui, "Open checkpoint in Explore", &tooltip).clicked() {
-                    let ctx = ui.ctx().clone();
-                    training.open_checkpoint(&ctx, &run.root, step);
-                }
-            } else if run.has_model {
-                if text_button(ui, "Open in Explore", "Opens the newest model of this run.").clicked() {
-                    let (model, pack) = (run.root.join("model.safetensors"), run.status.cohort.clone());
-                    actions.push(Action::OpenTrained(Trained { model, pack }));
-                }
-            } else {
-                ui.label(RichText::new("no checkpoint of this stage is kept").font(theme::caption()).color(on.dim));
+    let here = best.filter(|best| best.step == stage.step);
+    // The buttons first: what the words have no room for is cut off.
+    ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+        let followed = training.report.followed.get(&run.root);
+        let newest = followed.and_then(|followed| followed.checkpoints.first().copied());
+        let before = followed.and_then(|f| f.checkpoints.iter().copied().find(|&step| step <= stage.step));
+        let at = here.map(|best| best.step).or(before);
+        if training.opening.is_some() {
+            ui.label(RichText::new("Opening…").color(on.dim));
+        } else if let Some(step) = at.filter(|&step| Some(step) != newest || !run.has_model) {
+            let which = if here.is_some() { "best checkpoint, at" } else { "checkpoint at" };
+            let tooltip = format!("Makes a model of the {which} step {step} and opens it, while training goes on.");
+            if text_button(ui, "Open checkpoint in Explore", &tooltip).clicked() {
+                let ctx = ui.ctx().clone();
+                training.open_checkpoint(&ctx, &run.root, step);
             }
-            let tooltip = "The real films nearest to the picked sample, at every stage: when does memorisation begin?";
-            if !training.nearest.is_open() && text_button(ui, "Compare", tooltip).clicked() {
-                training.compare();
+        } else if run.has_model {
+            if text_button(ui, "Open in Explore", "Opens the newest model of this run.").clicked() {
+                let (model, pack) = (run.root.join("model.safetensors"), run.status.cohort.clone());
+                actions.push(Action::OpenTrained(Trained { model, pack }));
             }
+        } else {
+            ui.label(RichText::new("no checkpoint of this stage is kept").font(theme::caption()).color(on.dim));
+        }
+        open_best(ui, training, run, best);
+        let tooltip = "The real films nearest to the picked sample, at every stage: when does memorisation begin?";
+        if !training.nearest.is_open() && text_button(ui, "Compare", tooltip).clicked() {
+            training.compare();
+        }
+        ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+            let mut words =
+                |text: String, font, ink| ui.add(Label::new(RichText::new(text).font(font).color(ink)).truncate());
+            words(format!("{} kimg", thousands(stage.kimg)), theme::medium(theme::TEXT), on.text);
+            if let Some(best) = here {
+                words(format!("best, FID {}", value(best.fid, false)), theme::caption(), on.text)
+                    .on_hover_text(format!("The smallest of all checkpoints measured: {}.", fid(training, run, best)));
+            }
+            let is_newest = training.strip.is_following() && run.status.state.is_running();
+            let follows = if is_newest { ", the newest" } else { "" };
+            let more = format!("step {}, stage {} of {count}{follows}", grouped(stage.step), index + 1);
+            words(more, theme::caption(), on.dim);
         });
     });
 }
 
+/// The Fréchet distance of the best checkpoint, with what it rests on.
+fn fid(training: &Training, run: &Run, best: Best) -> String {
+    let basis = training.report.followed.get(&run.root).and_then(|followed| followed.history.basis_at(best.step));
+    let basis = basis.map_or(String::new(), |basis| format!(" ({basis})"));
+    format!("FID {}{basis}", value(best.fid, false))
+}
+
+/// A quiet way to the best checkpoint, where no stage shows it.
+fn open_best(ui: &mut Ui, training: &mut Training, run: &Run, best: Option<Best>) {
+    let stages = training.strip.stages();
+    let Some(best) = best.filter(|best| stages.iter().all(|stage| stage.step != best.step)) else { return };
+    if training.opening.is_some() {
+        return;
+    }
+    let words = if ui.available_width() < 320.0 { "Open best" } else { "Open best in Explore" };
+    let text = RichText::new(words).font(theme::caption()).color(Colors::on_film().dim);
+    let tooltip = format!(
+        "Makes a model of the best checkpoint, at {} kimg, and opens it: {}. No samples were drawn at that step.",
+        thousands(best.kimg),
+        fid(training, run, best)
+    );
+    let button = ui.add(Button::new(text).frame_when_inactive(false).min_size(vec2(0.0, 24.0)));
+    if button.on_hover_text(tooltip).clicked() {
+        let ctx = ui.ctx().clone();
+        training.open_checkpoint(&ctx, &run.root, best.step);
+    }
+}
+
 /// The picked image at every stage, and a track to drag along.
-fn frames(ui: &mut Ui, area: Rect, training: &mut Training) {
+fn frames(ui: &mut Ui, area: Rect, training: &mut Training, best: Option<Best>) {
     let on = Colors::on_film();
     let Some(current) = training.strip.index() else { return };
     let stages = training.strip.stages().to_vec();
     let count = stages.len();
+    let best = best.and_then(|best| stages.iter().position(|stage| stage.step == best.step));
     let step = FRAME + 6.0;
     let fit = ((area.width() + 6.0) / step).floor().max(1.0) as usize;
     let first = current.saturating_sub(fit / 2).min(count.saturating_sub(fit));
@@ -180,9 +222,14 @@ fn frames(ui: &mut Ui, area: Rect, training: &mut Training) {
         let pen = if here { Stroke::new(2.0, on.synthetic) } else { Stroke::new(1.0, on.track) };
         painter.rect_stroke(frame, 0.0, pen, StrokeKind::Outside);
         let ink = if here { on.synthetic } else { on.dim };
-        let kimg = stages[index].kimg;
-        let text = number(kimg as f32, usize::from(kimg < 100.0));
+        let text = thousands(stages[index].kimg);
         painter.text(pos2(frame.center().x, frame.bottom() + 3.0), Align2::CENTER_TOP, text, theme::caption(), ink);
+        if best == Some(index) {
+            let galley = painter.layout_no_wrap("best".to_owned(), theme::caption(), on.text);
+            let ground = Rect::from_min_size(frame.min, galley.size() + vec2(8.0, 2.0));
+            painter.rect_filled(ground, 0.0, Color32::from_black_alpha(190));
+            painter.galley(ground.min + vec2(4.0, 1.0), galley, on.text);
+        }
         if let Some(percentile) = training.nearest.percentile(stages[index].step) {
             let near = percentile < 1.0;
             let text = if near { format!("{percentile:.1} % too near") } else { format!("{percentile:.0} %") };
@@ -201,9 +248,13 @@ fn frames(ui: &mut Ui, area: Rect, training: &mut Training) {
             let seen = Rect::from_x_y_ranges(x(first)..=x((first + fit).min(count) - 1), y - 1.0..=y + 1.0);
             painter.rect_filled(seen, CornerRadius::same(1), on.dim);
         }
+        if let Some(best) = best {
+            painter.vline(x(best), y - 5.0..=y + 5.0, Stroke::new(2.0, on.text));
+        }
         painter.circle_filled(pos2(x(current), y), if response.hovered() { 6.0 } else { 5.0 }, on.synthetic);
     }
-    response.on_hover_cursor(CursorIcon::PointingHand).on_hover_text_at_pointer(
-        "The picked image at every stage. Click or drag, or use the arrow keys; the last stage is followed as it comes.",
-    );
+    let mark = if best.is_some() { " The line across the track is the best stage." } else { "" };
+    response.on_hover_cursor(CursorIcon::PointingHand).on_hover_text_at_pointer(format!(
+        "The picked image at every stage. Click or drag, or use the arrow keys; the last stage is followed as it comes.{mark}"
+    ));
 }

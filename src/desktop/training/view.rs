@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use eframe::egui::text::{LayoutJob, TextFormat};
 use eframe::egui::{
-    Align, Button, CentralPanel, Color32, Frame, Label, Layout, Margin, Panel, Popup, RichText, ScrollArea, TextStyle,
-    Ui, vec2,
+    Align, Button, CentralPanel, Color32, Frame, Label, Layout, Margin, Panel, Popup, RichText, ScrollArea, Sense,
+    TextStyle, Ui, vec2,
 };
 
 use super::charts::{ChartView, Overlaid, chart_height, run_key};
 use super::curves::{Chart, CurveLook};
+use super::history::Notice;
 use super::keeper::Deed;
 use super::watcher::Run;
 use super::{Training, estimate, label, progress, stages};
@@ -108,12 +109,16 @@ fn head(ui: &mut Ui, training: &mut Training, run: &Run, actions: &mut Actions) 
     });
     progress::bar(ui, run);
     facts(ui, run);
-    if let Some(words) = trouble(run) {
+    let words = trouble(run);
+    if let Some(words) = &words {
         ui.horizontal_top(|ui| {
-            let (rect, _) = ui.allocate_exact_size(vec2(16.0, 16.0), eframe::egui::Sense::hover());
+            let (rect, _) = ui.allocate_exact_size(vec2(16.0, 16.0), Sense::hover());
             Icon::Warning.paint(ui.painter(), rect.center(), 13.0, colors.danger);
-            ui.add(eframe::egui::Label::new(words).wrap());
+            ui.add(Label::new(words).wrap());
         });
+    }
+    if let Some(followed) = training.report.followed.get(&run.root) {
+        notices(ui, &followed.history.notices, words.as_deref());
     }
     if training.doomed.as_ref() == Some(&run.root) {
         ui.horizontal(|ui| {
@@ -195,6 +200,37 @@ fn trouble(run: &Run) -> Option<String> {
         RunState::NotBegun if !run.last_words.is_empty() => Some(run.last_words.clone()),
         _ => None,
     }
+}
+
+/// The newest of what a person should know, and all of it in the hover; without what is `said` already.
+fn notices(ui: &mut Ui, notices: &[Notice], said: Option<&str>) {
+    let told: Vec<&Notice> = notices.iter().rev().filter(|notice| Some(notice.text.as_str()) != said).collect();
+    let Some(newest) = told.first() else { return };
+    let line = match told.len() {
+        1 => format!("At {}", placed(newest)),
+        count => format!("{count} notices, the newest at {}", placed(newest)),
+    };
+    ui.horizontal(|ui| {
+        let (rect, _) = ui.allocate_exact_size(vec2(16.0, 16.0), Sense::hover());
+        Icon::Info.paint(ui.painter(), rect.center(), 13.0, theme::colors(ui).dim);
+        let label = ui.add(Label::new(line).truncate().show_tooltip_when_elided(false));
+        label.on_hover_text(listed(&told));
+    });
+}
+
+/// A notice behind the place in training where it was told.
+fn placed(notice: &Notice) -> String {
+    format!("{} kimg: {}", progress::thousands(notice.kimg), notice.text)
+}
+
+/// Notices line by line, as many as a screen holds.
+fn listed(told: &[&Notice]) -> String {
+    const MOST: usize = 12;
+    let mut lines: Vec<String> = told.iter().take(MOST).map(|notice| placed(notice)).collect();
+    if told.len() > MOST {
+        lines.push(format!("and {} earlier", told.len() - MOST));
+    }
+    lines.join("\n")
 }
 
 /// The menu of what is done more seldom.

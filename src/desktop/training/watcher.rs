@@ -4,14 +4,16 @@
 //! the one before. The window asks and never waits.
 
 use std::collections::BTreeMap;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use eframe::egui;
+use serde::Deserialize;
 
 use super::Places;
 use super::curves::{CurveLook, Curves};
@@ -21,6 +23,7 @@ use crate::training::launch;
 use crate::training::queue::{Queue, Waiting};
 use crate::training::run_folder::RunFolder;
 use crate::training::spec::RunSpec;
+use crate::training::state::{Course, Position};
 use crate::training::status::{self, RunState, RunStatus, RunWatch};
 
 /// Time between two looks while a run goes on, and while none does.
@@ -69,6 +72,47 @@ pub struct Followed {
     pub curves: Curves,
     /// Steps of the checkpoints that are still on disk, newest first.
     pub checkpoints: Vec<u64>,
+    /// The best checkpoint, which is kept beside them.
+    pub best: Option<Best>,
+}
+
+/// The checkpoint with the smallest Fréchet distance.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Best {
+    /// Critic steps behind it.
+    pub step: u64,
+    /// Real images shown, in thousands.
+    pub kimg: f64,
+    /// Its Fréchet distance.
+    pub fid: f64,
+}
+
+/// Most bytes of a checkpoint's head that are read; those of the largest networks have a few hundred kilobytes.
+const MOST_HEAD: u64 = 16 << 20;
+
+impl Best {
+    /// Its file in the run folder `root`.
+    pub fn file(root: &Path) -> PathBuf {
+        root.join("checkpoints").join("best.safetensors")
+    }
+
+    /// Reads what it is from the head of its file. The log may tell otherwise: of a better measure that came before a
+    /// resumption, or that did not count.
+    pub fn read(root: &Path) -> Option<Self> {
+        #[derive(Deserialize)]
+        struct Entry {
+            position: Position,
+            course: Course,
+        }
+        let mut file = File::open(Self::file(root)).ok()?;
+        let mut length = [0; 8];
+        file.read_exact(&mut length).ok()?;
+        let mut head = Vec::new();
+        file.take(u64::from_le_bytes(length).min(MOST_HEAD)).read_to_end(&mut head).ok()?;
+        let head: serde_json::Value = serde_json::from_slice(&head).ok()?;
+        let Entry { position, course } = serde_json::from_str(head["__metadata__"]["checkpoint"].as_str()?).ok()?;
+        Some(Self { step: position.step, kimg: position.shown as f64 / 1000.0, fid: f64::from_bits(course.best?) })
+    }
 }
 
 /// Everything that the window shows of run folders.
@@ -203,6 +247,9 @@ struct Watched {
     history: History,
     /// Whether the history is kept: it then is whole.
     keeps: bool,
+    best: Option<Best>,
+    /// When the file of the best was written.
+    best_written: Option<SystemTime>,
     drawn: Option<(CurveLook, Arc<Followed>)>,
 }
 
@@ -249,16 +296,17 @@ impl Looker {
 
 impl Watched {
     fn new(root: &Path) -> Self {
-        let seconds =
-            |time: std::time::SystemTime| time.duration_since(std::time::UNIX_EPOCH).ok().map(|d| d.as_secs());
+        let seconds = |time: SystemTime| time.duration_since(SystemTime::UNIX_EPOCH).ok().map(|d| d.as_secs());
         // The spec is written once, when the run is made.
-        let made = std::fs::metadata(root.join("run.toml")).and_then(|data| data.modified()).ok().and_then(seconds);
+        let made = fs::metadata(root.join("run.toml")).and_then(|data| data.modified()).ok().and_then(seconds);
         Self {
             watch: RunWatch::new(root),
             spec: None,
             made: made.unwrap_or(0),
             history: History::default(),
             keeps: false,
+            best: None,
+            best_written: None,
             drawn: None,
         }
     }
@@ -278,6 +326,11 @@ impl Watched {
             for event in &news.events {
                 self.history.hear(event);
             }
+            // It is written after its measure is told, so that the log alone does not say when to look.
+            let written = fs::metadata(Best::file(root)).and_then(|data| data.modified()).ok();
+            if written != self.best_written {
+                (self.best_written, self.best, self.drawn) = (written, Best::read(root), None);
+            }
         }
         Ok(())
     }
@@ -290,6 +343,7 @@ impl Watched {
             curves: Curves::of(&self.history, look),
             history: self.history.clone(),
             checkpoints: checkpoints(root),
+            best: self.best,
         });
         self.drawn = Some((look, Arc::clone(&followed)));
         followed
@@ -298,10 +352,38 @@ impl Watched {
 
 /// Steps of the checkpoints in a run folder, newest first.
 fn checkpoints(root: &Path) -> Vec<u64> {
-    let entries = std::fs::read_dir(root.join("checkpoints")).into_iter().flatten().flatten();
+    let entries = fs::read_dir(root.join("checkpoints")).into_iter().flatten().flatten();
     let step = |path: PathBuf| path.file_stem()?.to_str()?.parse::<u64>().ok();
     let mut steps: Vec<u64> = entries.filter_map(|entry| step(entry.path())).collect();
     steps.retain(|&step| root.join(RunFolder::checkpoint(step)).is_file());
     steps.sort_unstable_by(|a, b| b.cmp(a));
     steps
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::Device;
+
+    use super::*;
+    use crate::generator::Family;
+    use crate::training::state::State;
+    use crate::training::{checkpoint, presets};
+
+    #[test]
+    fn the_best_checkpoint_says_itself_what_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        assert_eq!(Best::read(root), None);
+        fs::create_dir(root.join("checkpoints")).unwrap();
+        let spec = presets::preset("small-32", Family::CpdGan).unwrap();
+        let mut state = State::new(&spec, 2, &Device::Cpu).unwrap();
+        (state.position.step, state.position.shown) = (1250, 20_000);
+        checkpoint::write(&Best::file(root), &state).unwrap();
+        assert_eq!(Best::read(root), None, "it was never measured");
+        state.course.best = Some(1.25_f64.to_bits());
+        checkpoint::write(&Best::file(root), &state).unwrap();
+        assert_eq!(Best::read(root), Some(Best { step: 1250, kimg: 20.0, fid: 1.25 }));
+        fs::write(Best::file(root), b"not a checkpoint").unwrap();
+        assert_eq!(Best::read(root), None);
+    }
 }
