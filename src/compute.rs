@@ -13,5 +13,6 @@ pub mod memory;
 pub mod ops;
 pub mod parameters;
 pub mod random;
+pub mod threads;
 
 pub use ops::init;

@@ -163,7 +163,9 @@ impl Draft {
         let mut choices: Vec<String> = choices(&path).iter().map(|&choice| choice.to_owned()).collect();
         if path == "device" {
             // A spec's file names the first device of a kind by its number.
-            text = text.strip_suffix(":0").map_or(text.clone(), str::to_owned);
+            if let Some(kind) = text.strip_suffix(":0") {
+                text = kind.to_owned();
+            }
             choices.extend(self.device.clone().filter(|own| !choices.contains(own)));
         }
         let problem = self.verdict.problems.get(&path).cloned();
@@ -172,6 +174,9 @@ impl Draft {
 
     /// Takes what was typed into a field.
     pub fn set(&mut self, path: &str, text: &str) {
+        if path == "cohort" {
+            self.largest = None;
+        }
         if matches!(path, "loss.kind" | "average.kind") {
             self.set_kind(path, text);
         } else if let Some(value) = at_mut(&mut self.table, path) {
@@ -194,14 +199,7 @@ impl Draft {
         if plain_at(&self.table, path) == kind {
             return;
         }
-        let table = match (path, kind) {
-            ("loss.kind", "wgan_gp") => Table::try_from(Loss::WganGp { penalty: 10.0, drift: 0.001 }),
-            ("loss.kind", "r1") => Table::try_from(Loss::R1 { gamma: 1.0, every: 8, label_weight: 0.5 }),
-            ("average.kind", "per_step") => Table::try_from(Average::PerStep { decay: 0.999 }),
-            ("average.kind", "half_life") => Table::try_from(Average::HalfLife { kimg: 5.0 }),
-            _ => return,
-        };
-        if let (Ok(table), Some((part, _))) = (table, path.split_once('.')) {
+        if let (Some(table), Some((part, _))) = (of_kind(path, kind), path.split_once('.')) {
             self.typed.retain(|typed, _| !typed.starts_with(part));
             self.table.insert(part.to_owned(), Value::Table(table));
         }
@@ -215,7 +213,8 @@ impl Draft {
     /// Switches a part on or off that may be absent.
     pub fn switch(&mut self, part: &str, on: bool) {
         if on {
-            put(&mut self.table, part, self.beginning(part));
+            let value = self.beginning(part);
+            put(&mut self.table, part, value);
             self.look_for_file(part);
         } else {
             put(&mut self.table, part, None);
@@ -298,6 +297,12 @@ impl Draft {
     fn culprit(&self, problem: &str) -> Option<String> {
         let base = presets::preset(if self.preset.is_empty() { presets::NAMES[0] } else { self.preset }, self.family);
         let mut base = Table::try_from(base?).ok()?;
+        for (part, path) in [("loss", "loss.kind"), ("average", "average.kind")] {
+            let kind = plain_at(&self.table, path);
+            if let Some(table) = of_kind(path, &kind).filter(|_| plain_at(&base, path) != kind) {
+                base.insert(part.to_owned(), Value::Table(table));
+            }
+        }
         for (part, on) in self.optional() {
             if on && at(&base, part).is_none() {
                 put(&mut base, part, self.beginning(part));
@@ -317,6 +322,18 @@ impl Draft {
             read(&other).err().is_none_or(|other| other != problem)
         })
     }
+}
+
+/// A kind of loss or average with the numbers that it begins with.
+fn of_kind(path: &str, kind: &str) -> Option<Table> {
+    let table = match (path, kind) {
+        ("loss.kind", "wgan_gp") => Table::try_from(Loss::WganGp { penalty: 10.0, drift: 0.001 }),
+        ("loss.kind", "r1") => Table::try_from(Loss::R1 { gamma: 1.0, every: 8, label_weight: 0.5 }),
+        ("average.kind", "per_step") => Table::try_from(Average::PerStep { decay: 0.999 }),
+        ("average.kind", "half_life") => Table::try_from(Average::HalfLife { kimg: 5.0 }),
+        _ => return None,
+    };
+    table.ok()
 }
 
 fn read(table: &Table) -> Result<RunSpec, String> {
@@ -424,8 +441,43 @@ fn choices(path: &str) -> &'static [&'static str] {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
+    use crate::compute::device::DeviceChoice;
+    use crate::training::spec::QualityMeasure;
+
+    /// A spec that says all that one can say.
+    pub fn full() -> RunSpec {
+        let preset = presets::preset("small-64", Family::ProgGan).unwrap();
+        RunSpec {
+            name: preset.name,
+            cohort: "/packs/chest".into(),
+            seed: preset.seed,
+            network: preset.network,
+            loss: preset.loss,
+            schedule: preset.schedule,
+            optimiser: preset.optimiser,
+            average: preset.average,
+            data: preset.data,
+            anchor: Some(Anchor {
+                alone_kimg: 1.0,
+                weight: 1.0,
+                findings: 1.0,
+                findings_later: Some(0.0),
+                rate: Some(0.01),
+            }),
+            record: preset.record,
+            quality: QualityMeasure {
+                count: 100,
+                encoder: Some("/encoder.safetensors".into()),
+                stop: Some(StopRule { from_kimg: 1.0, patience: 2 }),
+            },
+            guard: preset.guard,
+            micro_batch: Some(8),
+            device: DeviceChoice::Cuda(3),
+            start_from: Some("/start.safetensors".into()),
+        }
+    }
 
     fn draft() -> Draft {
         let mut draft = Draft::new("small-64", Family::ProgGan, None);
@@ -483,17 +535,80 @@ mod tests {
         let mut draft = draft();
         draft.set("loss.kind", "wgan_gp");
         assert_eq!(draft.spec().unwrap().loss, Loss::WganGp { penalty: 10.0, drift: 0.001 });
+        draft.set("loss.penalty", "-1");
+        assert!(draft.field("loss.penalty").unwrap().problem.is_some_and(|text| text.contains("negative")));
         draft.set("loss.penalty", "7.5");
         assert_eq!(draft.spec().unwrap().loss, Loss::WganGp { penalty: 7.5, drift: 0.001 });
         draft.switch("anchor", true);
         draft.set("anchor.weight", "2");
         assert_eq!(draft.spec().unwrap().anchor.unwrap().weight, 2.0);
         draft.switch("anchor", false);
-        draft.switch("start_from", true);
-        assert!(draft.spec().is_none());
-        draft.set("start_from", "/runs/a/checkpoints/1.safetensors");
-        assert!(draft.spec().is_some_and(|spec| spec.anchor.is_none() && spec.start_from.is_some()));
-        let again = Draft::like(draft.spec().unwrap());
-        assert_eq!(again.spec(), draft.spec());
+        assert!(draft.spec().unwrap().anchor.is_none());
+        draft.switch("micro_batch", true);
+        assert_eq!(draft.spec().unwrap().micro_batch, Some(8));
+        draft.set("micro_batch", "2");
+        assert!(draft.field("micro_batch").unwrap().problem.is_some_and(|text| text.contains("at least 4")));
+        draft.switch("micro_batch", false);
+        draft.switch("quality.stop", true);
+        let total = draft.spec().unwrap().schedule.total_kimg;
+        assert_eq!(draft.spec().unwrap().quality.stop, Some(StopRule { from_kimg: total / 2.0, patience: 2 }));
+        draft.switch("quality.stop", false);
+        let spec = draft.spec().unwrap();
+        assert_eq!((spec.micro_batch, spec.quality.stop), (None, None));
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_said_when_it_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("1.safetensors");
+        let name = file.display().to_string();
+        for path in ["start_from", "quality.encoder"] {
+            let mut draft = draft();
+            let says = |draft: &Draft, word: &str| {
+                assert!(draft.spec().is_none());
+                assert!(draft.field(path).unwrap().problem.is_some_and(|text| text.contains(word)), "{path}");
+            };
+            draft.switch(path, true);
+            says(&draft, "give");
+            draft.set(path, &name);
+            says(&draft, "no such file");
+            std::fs::write(&file, "").unwrap();
+            draft.set(path, &name);
+            let spec = draft.spec().unwrap();
+            assert_eq!(spec.start_from.as_ref().or(spec.quality.encoder.as_ref()), Some(&file));
+            assert_eq!(Draft::like(spec).spec(), draft.spec());
+            std::fs::remove_file(&file).unwrap();
+            says(&Draft::like(draft.spec().unwrap()), "no such file");
+            draft.switch(path, false);
+            assert!(draft.spec().is_some());
+        }
+    }
+
+    #[test]
+    fn a_pack_of_smaller_images_is_a_problem_of_the_size_until_either_changes() {
+        let mut draft = draft();
+        draft.set_largest(Some(32));
+        assert!(draft.too_large().unwrap().ends_with("--resolution 64."));
+        assert!(draft.field("network.resolution").unwrap().problem.is_some());
+        assert_eq!((draft.spec(), draft.problems()), (None, 1));
+        assert!(Draft::new("small-32", Family::ProgGan, Some(&draft)).spec().is_some());
+        assert!(Draft::new("small-128", Family::ProgGan, Some(&draft)).spec().is_none());
+        draft.set_largest(Some(64));
+        assert!(draft.spec().is_some());
+        draft.set_largest(Some(32));
+        draft.set("cohort", "/packs/another");
+        assert!(draft.too_large().is_none() && draft.spec().is_some());
+    }
+
+    #[test]
+    fn a_device_is_chosen_from_a_list_that_keeps_that_of_a_duplicated_run() {
+        let mut draft = Draft::like(&full());
+        let device = |draft: &Draft| draft.field("device").unwrap();
+        assert_eq!(device(&draft).text, "cuda:3");
+        assert_eq!(device(&draft).choices, ["auto", "cpu", "cuda", "cuda:1", "metal", "cuda:3"]);
+        draft.set("device", "cpu");
+        assert!(device(&draft).choices.contains(&"cuda:3".to_owned()));
+        let first = Draft::like(&RunSpec { device: DeviceChoice::Cuda(0), ..full() });
+        assert_eq!((device(&first).text.as_str(), device(&first).choices.len()), ("cuda", 5));
     }
 }

@@ -1,7 +1,9 @@
 //! What a run will cost, before it is begun: time from a pace that this machine has shown, else from a stated guess.
 
+use crate::compute::device::DeviceChoice;
 use crate::generator::Family;
 use crate::training::estimate::fixed_bytes;
+use crate::training::micro_batch::{GROUP, that_fits};
 use crate::training::schedule::pace_at;
 use crate::training::spec::{Loss, RunSpec};
 
@@ -14,8 +16,12 @@ pub struct Estimate {
     pub seconds: f64,
     /// The run whose pace was measured; `None` for a guess.
     pub measured_on: Option<String>,
-    /// Bytes of memory at the largest level.
+    /// Bytes of memory at the level that needs most.
     pub memory: f64,
+    /// Bytes of them that do not depend on the minibatch.
+    fixed: f64,
+    /// Bytes that each image computed at a time adds at full size.
+    per_image: f64,
     /// Parameters of both networks.
     pub parameters: usize,
 }
@@ -37,16 +43,45 @@ pub fn estimate(spec: &RunSpec, labels: usize, runs: &[Run]) -> Estimate {
     let architecture = spec.architecture(labels.max(1));
     let generator: usize = architecture.generator().iter().map(crate::generator::architecture::Parameter::count).sum();
     let critic: usize = architecture.critic().iter().map(crate::generator::architecture::Parameter::count).sum();
-    let levels = spec.schedule.levels.iter().map(|level| level.batch as f64 * activations(spec, level.side));
-    let activations = levels.fold(0.0, f64::max);
-    let weights = fixed_bytes([generator, critic]) as f64;
+    let level_bytes = |side| 4.0 * activations(spec, side);
+    let levels = spec.schedule.levels.iter();
+    let levels = levels.map(|level| at_a_time(level.batch, spec.micro_batch) as f64 * level_bytes(level.side));
+    // 64 MB of program.
+    let fixed = fixed_bytes([generator, critic]) as f64 + 64e6;
     Estimate {
         seconds: spec.schedule.seconds_at(pace),
         measured_on,
-        // 64 MB of program.
-        memory: weights + 4.0 * activations + 64e6,
+        memory: fixed + levels.fold(0.0, f64::max),
+        fixed,
+        per_image: level_bytes(largest),
         parameters: generator + critic,
     }
+}
+
+impl Estimate {
+    /// Why `available` bytes do not suffice, and what to do; `None` where they do, or where their number is not known.
+    pub fn shortage(&self, available: u64) -> Option<String> {
+        if available == 0 || self.memory <= available as f64 {
+            return None;
+        }
+        // What fits is less than is computed at a time now, so that no minibatch bounds it.
+        let remedy = match that_fits(available, self.fixed as u64, self.per_image as u64, usize::MAX) {
+            Some(most) => format!("Set a micro-batch of at most {most}, or choose a smaller size."),
+            None => "A micro-batch would not help: choose a smaller size.".to_owned(),
+        };
+        Some(format!("More than the {} that this computer can give now. {remedy}", bytes(available as f64)))
+    }
+}
+
+/// Whether a run computes in this computer's own memory: builds without a GPU's framework always do.
+pub fn is_on_processor(device: DeviceChoice) -> bool {
+    device == DeviceChoice::Cpu || !cfg!(any(feature = "cuda", feature = "metal"))
+}
+
+/// Images of a minibatch that are computed at a time.
+fn at_a_time(batch: usize, micro_batch: Option<usize>) -> usize {
+    let groups = micro_batch.filter(|_| batch.is_multiple_of(GROUP)).map(|most| most / GROUP * GROUP);
+    groups.map_or(batch, |most| most.max(GROUP).min(batch))
 }
 
 /// Images per second at full size, from the pace of a narrow network on two processor cores: 27 at 64 px with R1.
@@ -122,6 +157,24 @@ mod tests {
         assert!((measured.seconds / wanted - 1.0).abs() < 1e-6, "{} {wanted}", measured.seconds);
         let paper = preset("paper-32", Family::ProgGan).unwrap();
         assert!(estimate(&paper, 14, &[run]).seconds > 50.0 * guessed.seconds);
+    }
+
+    #[test]
+    fn memory_that_does_not_suffice_is_said_with_a_micro_batch_that_would() {
+        let mut spec = preset("paper-128", Family::CpdGan).unwrap();
+        let whole = estimate(&spec, 14, &[]);
+        let half = whole.memory as u64 / 2;
+        assert_eq!([0, whole.memory as u64 + 1].map(|available| whole.shortage(available)), [None, None]);
+        let text = whole.shortage(half).unwrap();
+        let most: usize = text.split("at most ").nth(1).unwrap().split(',').next().unwrap().parse().unwrap();
+        spec.micro_batch = Some(most);
+        let parts = estimate(&spec, 14, &[]);
+        assert!(most < 256 && parts.memory < whole.memory && parts.shortage(half).is_none(), "{text}");
+        assert!(whole.shortage(1).unwrap().contains("would not help"));
+        assert_eq!(
+            [(16, None), (16, Some(10)), (16, Some(64)), (2, Some(8))].map(|(n, m)| at_a_time(n, m)),
+            [16, 8, 16, 2]
+        );
     }
 
     #[test]

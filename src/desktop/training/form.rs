@@ -4,17 +4,19 @@
 mod cost;
 mod folded;
 mod front;
+mod help;
 mod place;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use eframe::egui::{
-    Align, CentralPanel, Frame, Label, Layout, Margin, Panel, RichText, ScrollArea, TextEdit, Ui, vec2,
+    Align, CentralPanel, Context, Frame, Label, Layout, Margin, Panel, RichText, ScrollArea, TextEdit, Ui, vec2,
 };
 
 use super::draft::Draft;
 use super::keeper::Refusal;
+use super::watcher::Run;
 use super::{Places, Training};
 use crate::cohort::Pack;
 use crate::desktop::action::Actions;
@@ -31,6 +33,8 @@ const NAME: f32 = 128.0;
 pub struct Form {
     draft: Draft,
     packs: Vec<Choice>,
+    /// Folders that may be packs and one that may hold some, until they are looked through.
+    unseen: Option<(Vec<PathBuf>, PathBuf)>,
     looking: Option<Task<Vec<Choice>>>,
     /// Parts of the spec that are unfolded.
     open: BTreeSet<String>,
@@ -44,6 +48,10 @@ pub struct Form {
     cluster: ClusterChoice,
     /// The fields that say where the cluster is, unfolded.
     cluster_open: bool,
+    /// The cluster's job to wait for, as it is typed.
+    after: String,
+    /// Bytes that the run needs by its estimate, and that this computer could give when they were last counted.
+    available: Option<(f64, u64)>,
 }
 
 /// A pack that can be trained on.
@@ -57,24 +65,22 @@ struct Choice {
 }
 
 impl Form {
-    /// An empty form; the packs that are known are looked for in the background.
+    /// An empty form; the packs that are known are looked for in the background, once it is on screen.
     pub fn new(settings: &Settings, places: &Places) -> Self {
-        let mut form = Self::with(Draft::new("small-32", Family::CpdGan, None), settings.cluster.clone());
-        form.look_for_packs(settings, places);
-        form
+        let known = settings.cohorts.values().chain(&settings.training_cohorts).cloned().collect();
+        Self::with(Draft::new("small-32", Family::CpdGan, None), known, places, settings.cluster.clone())
     }
 
     /// A form that begins with the spec of another run.
     pub fn like(spec: &crate::training::RunSpec, places: &Places, cluster: &ClusterChoice) -> Self {
-        let mut form = Self::with(Draft::like(spec), cluster.clone());
-        form.look_for_packs(&Settings::default(), places);
-        form
+        Self::with(Draft::like(spec), vec![spec.cohort.clone()], places, cluster.clone())
     }
 
-    fn with(draft: Draft, cluster: ClusterChoice) -> Self {
+    fn with(draft: Draft, known: Vec<PathBuf>, places: &Places, cluster: ClusterChoice) -> Self {
         Self {
             draft,
             packs: Vec::new(),
+            unseen: Some((known, places.packs())),
             looking: None,
             open: BTreeSet::new(),
             refused: None,
@@ -82,16 +88,18 @@ impl Form {
             making: false,
             cluster,
             cluster_open: false,
+            after: String::new(),
+            available: None,
         }
     }
 
-    fn look_for_packs(&mut self, settings: &Settings, places: &Places) {
-        let mut folders: Vec<PathBuf> = settings.cohorts.values().cloned().collect();
-        folders.extend(settings.training_cohorts.iter().cloned());
-        folders.extend(Some(PathBuf::from(self.text("cohort"))).filter(|path| path.is_absolute()));
-        let packs = places.packs();
+    /// Begins to look for packs where that was not done yet: those of all runs are among them.
+    fn look_for_packs(&mut self, ctx: &Context, runs: &[Run]) {
+        let Some((mut folders, packs)) = self.unseen.take() else { return };
+        folders.extend(runs.iter().map(|run| run.status.cohort.clone()));
+        folders.retain(|folder| folder.is_absolute());
         // Without a thread the list stays empty; a pack can still be chosen by its folder.
-        self.looking = Task::spawn("look for packs", &eframe::egui::Context::default(), move |_| {
+        self.looking = Task::spawn("look for packs", ctx, move |_| {
             let kept = std::fs::read_dir(packs).into_iter().flatten().flatten().map(|entry| entry.path());
             folders.extend(kept);
             folders.sort();
@@ -134,6 +142,11 @@ impl Form {
             let name = format!("{}-{}", choice.name, self.text("network.resolution"));
             self.draft.set("name", &name);
         }
+        self.note_largest();
+    }
+
+    fn note_largest(&mut self) {
+        self.draft.set_largest(self.choice().map(|choice| choice.largest));
     }
 
     /// Takes in the packs that were found. Never waits.
@@ -142,11 +155,13 @@ impl Form {
             None | Some(Outcome::Running) => {}
             Some(Outcome::Done(packs)) => {
                 self.looking = None;
-                self.packs = packs;
-                if self.text("cohort").is_empty()
-                    && let Some(first) = self.packs.first().cloned()
-                {
-                    self.set_cohort(&first.folder);
+                // One that was chosen meanwhile stays.
+                self.packs.extend(packs);
+                self.packs.sort_by(|a, b| a.folder.cmp(&b.folder));
+                self.packs.dedup();
+                match self.packs.first() {
+                    Some(first) if self.text("cohort").is_empty() => self.set_cohort(&first.folder.clone()),
+                    _ => self.note_largest(),
                 }
             }
             Some(Outcome::Failed) => self.looking = None,
@@ -155,7 +170,7 @@ impl Form {
 
     /// Whether the packs have been looked for.
     pub fn is_settled(&self) -> bool {
-        self.looking.is_none()
+        self.unseen.is_none() && self.looking.is_none()
     }
 
     /// Takes in why the run was not made.
@@ -196,6 +211,7 @@ impl Choice {
 pub fn show(ui: &mut Ui, training: &mut Training, actions: &mut Actions) {
     let colors = theme::colors(ui);
     let Some(mut form) = training.form.take() else { return };
+    form.look_for_packs(ui.ctx(), training.runs());
     let mut leave = false;
     let bar = Frame::new().fill(colors.panel).inner_margin(Margin::symmetric(24, 8));
     Panel::top("compose").exact_size(44.0).resizable(false).frame(bar).show(ui, |ui| {
@@ -247,13 +263,18 @@ fn line(ui: &mut Ui, name: &str, tooltip: &str, problem: Option<&str>, control: 
 }
 
 fn trouble(ui: &mut Ui, problem: &str) {
-    let danger = theme::colors(ui).danger;
     ui.horizontal_top(|ui| {
         ui.add_space(NAME + 8.0);
-        let (rect, _) = ui.allocate_exact_size(vec2(14.0, 14.0), eframe::egui::Sense::hover());
-        Icon::Warning.paint(ui.painter(), rect.center(), 12.0, danger);
-        ui.add(Label::new(RichText::new(problem).font(theme::caption()).color(danger)).wrap());
+        warning(ui, problem);
     });
+}
+
+/// A sign and what is wrong, within a line.
+fn warning(ui: &mut Ui, problem: &str) {
+    let danger = theme::colors(ui).danger;
+    let (rect, _) = ui.allocate_exact_size(vec2(14.0, 14.0), eframe::egui::Sense::hover());
+    Icon::Warning.paint(ui.painter(), rect.center(), 12.0, danger);
+    ui.add(Label::new(RichText::new(problem).font(theme::caption()).color(danger)).wrap());
 }
 
 /// A text field of the draft.

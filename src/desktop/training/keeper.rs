@@ -35,6 +35,8 @@ pub enum Deed {
         spec: Box<RunSpec>,
         /// Where to, and what it asks for.
         cluster: Box<ClusterChoice>,
+        /// The job that must have succeeded before it begins.
+        after: Option<u64>,
     },
     /// Sends a run once more that was sent before.
     SendAgain(PathBuf),
@@ -183,7 +185,7 @@ fn act(deed: Deed, places: &Places, program: &Path, bond: Bond) -> Result<Done, 
             start(program, &root, bond).map_err(refused)?;
             Ok(Done::Started(root))
         }
-        Deed::Send { spec, cluster } => send(*spec, &cluster, places, program),
+        Deed::Send { spec, cluster, after } => send(*spec, &cluster, after, places, program),
         Deed::SendAgain(root) => {
             for request in ["request.pause", "request.stop"] {
                 let _ = std::fs::remove_file(root.join(request));
@@ -234,7 +236,13 @@ fn act(deed: Deed, places: &Places, program: &Path, bond: Bond) -> Result<Done, 
 }
 
 /// Makes a run's folder where every node sees it, and sends it.
-fn send(spec: RunSpec, choice: &ClusterChoice, places: &Places, program: &Path) -> Result<Done, Refusal> {
+fn send(
+    spec: RunSpec,
+    choice: &ClusterChoice,
+    after: Option<u64>,
+    places: &Places,
+    program: &Path,
+) -> Result<Done, Refusal> {
     let refused = |reason: String| Refusal { reason, cohort: false };
     let spec = checked(spec).map_err(|reason| Refusal { reason, cohort: true })?;
     let given = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
@@ -254,7 +262,7 @@ fn send(spec: RunSpec, choice: &ClusterChoice, places: &Places, program: &Path) 
             together: 0,
         },
         slurm: slurm(choice),
-        after: None,
+        after: after.map(|job| job.to_string()),
     };
     if let Err(error) = submission.send() {
         // Nothing but the spec lies in it, and that is still in the form.
@@ -270,9 +278,14 @@ pub fn slurm(choice: &ClusterChoice) -> Slurm {
     Slurm { host: given(&choice.host), commands: given(&choice.commands).map(PathBuf::from) }
 }
 
-/// The spec with its cohort's path made whole, if that pack can serve it.
+/// The spec with its paths made whole, if its pack can serve it.
 fn checked(mut spec: RunSpec) -> Result<RunSpec, String> {
-    spec.cohort = std::path::absolute(&spec.cohort).unwrap_or(spec.cohort);
+    for path in [Some(&mut spec.cohort), spec.start_from.as_mut(), spec.quality.encoder.as_mut()].into_iter().flatten()
+    {
+        if let Ok(whole) = std::path::absolute(&*path) {
+            *path = whole;
+        }
+    }
     let pack = Pack::open(&spec.cohort).map_err(|error| error.to_string())?;
     let largest = pack.header().resolutions.iter().max().copied().unwrap_or(0);
     if largest < spec.network.resolution {

@@ -2,10 +2,11 @@
 
 use eframe::egui::{Button, Label, RichText, ScrollArea, Stroke, Ui, vec2};
 
-use super::{Form, place};
+use super::{Form, place, warning};
+use crate::compute::memory;
 use crate::desktop::theme;
 use crate::desktop::training::Training;
-use crate::desktop::training::estimate::{about, bytes, estimate};
+use crate::desktop::training::estimate::{Estimate, about, bytes, estimate, is_on_processor};
 use crate::desktop::training::keeper::Deed;
 use crate::desktop::training::watcher::Run;
 use crate::desktop::widgets::{caption, grouped, section, text_button};
@@ -33,8 +34,12 @@ pub fn cost(ui: &mut Ui, form: &mut Form, training: &mut Training) {
                 }
             },
         );
+        let here = !form.cluster.chosen && is_on_processor(spec.device);
         let parameters = grouped(cost.parameters as u64);
         caption(ui, format!("About {} of memory; {parameters} parameters in both networks.", bytes(cost.memory)));
+        if let Some(shortage) = shortage(form, &cost).filter(|_| here) {
+            ui.horizontal_top(|ui| warning(ui, &shortage));
+        }
     } else {
         let count = form.draft.problems();
         let text = if count == 1 {
@@ -45,7 +50,11 @@ pub fn cost(ui: &mut Ui, form: &mut Form, training: &mut Training) {
         caption(ui, text);
     }
     ui.add_space(8.0);
-    place::place(ui, form);
+    // What begins the run stays on screen, however many fields the cluster has.
+    let room = (ui.available_height() - 112.0).max(96.0);
+    ScrollArea::vertical().id_salt("place").auto_shrink([false, true]).max_height(room).show(ui, |ui| {
+        place::place(ui, form);
+    });
     ui.add_space(8.0);
     let ready = form.draft.spec().cloned().filter(|_| !form.making);
     let busy = training.runs().iter().any(Run::runs_here) && !form.cluster.chosen;
@@ -61,7 +70,8 @@ pub fn cost(ui: &mut Ui, form: &mut Form, training: &mut Training) {
             (form.refused, form.failed, form.making) = (None, None, true);
             let spec = Box::new(spec);
             training.ask(if form.cluster.chosen {
-                Deed::Send { spec, cluster: Box::new(form.cluster.clone()) }
+                let after = place::dependency(&form.after).unwrap_or_default();
+                Deed::Send { spec, cluster: Box::new(form.cluster.clone()), after }
             } else {
                 Deed::Make { spec, queued }
             });
@@ -69,7 +79,7 @@ pub fn cost(ui: &mut Ui, form: &mut Form, training: &mut Training) {
     };
     if form.cluster.chosen {
         let tooltip = "Writes the run's folder and a batch script, and gives them to Slurm.";
-        ui.add_enabled_ui(place::problem(&form.cluster).is_none(), |ui| {
+        ui.add_enabled_ui(place::problem(&form.cluster, &form.after).is_none(), |ui| {
             make(ui, "Send to the cluster", tooltip, false, form);
         });
     } else if busy {
@@ -100,4 +110,14 @@ pub fn cost(ui: &mut Ui, form: &mut Form, training: &mut Training) {
         let text = form.draft.spec().map_or_else(|| form.draft.to_toml(), crate::training::RunSpec::to_toml);
         ui.add(Label::new(RichText::new(text).monospace().color(colors.dim)).extend());
     });
+}
+
+/// Why this computer's memory does not suffice; it is asked again only when the run's need has changed.
+fn shortage(form: &mut Form, cost: &Estimate) -> Option<String> {
+    let available = match form.available {
+        Some((need, available)) if need == cost.memory => available,
+        _ => memory::available(),
+    };
+    form.available = Some((cost.memory, available));
+    cost.shortage(available)
 }

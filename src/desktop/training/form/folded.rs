@@ -2,6 +2,7 @@
 
 use eframe::egui::{Align2, Label, RichText, Role, Sense, Ui, WidgetInfo, pos2, vec2};
 
+use super::help::help;
 use super::{Form, NAME, line, text_field, trouble};
 use crate::desktop::theme;
 use crate::desktop::training::draft::Field;
@@ -51,7 +52,8 @@ pub fn folded(ui: &mut Ui, form: &mut Form) {
             let word = if on { "Leave out" } else { "Add" };
             if text_button(ui, word, help(part)).accessible_name(format!("{word} {}", title(part))).clicked() {
                 form.draft.switch(part, !on);
-                form.open.insert(part.to_owned());
+                let first = form.draft.fields().into_iter().find(|field| field.path.starts_with(part));
+                form.open.extend(first.map(|field| part_of(&field.path).to_owned()));
             }
         });
     }
@@ -62,15 +64,18 @@ pub fn folded(ui: &mut Ui, form: &mut Form) {
 
 fn control(ui: &mut Ui, form: &mut Form, field: &Field, name: &str) {
     if field.choices.is_empty() {
-        let width = if field.path == "start_from" { 320.0 } else { 112.0 };
+        let names_file = matches!(field.path.as_str(), "start_from" | "quality.encoder");
+        let width = if names_file { 320.0 } else { 112.0 };
         text_field(ui, form, &field.path, name, width);
         return;
     }
-    for &choice in field.choices {
-        if mode_button(ui, field.text == choice, &choice.replace('_', " "), help(&field.path)).clicked() {
-            form.draft.set(&field.path, choice);
+    ui.horizontal_wrapped(|ui| {
+        for choice in &field.choices {
+            if mode_button(ui, field.text == *choice, &choice.replace('_', " "), help(&field.path)).clicked() {
+                form.draft.set(&field.path, choice);
+            }
         }
-    }
+    });
 }
 
 /// The line that folds a part; `true` when it was clicked.
@@ -142,53 +147,6 @@ fn words(name: &str) -> String {
     name.replace(['_', '.'], " ")
 }
 
-/// What a field means, in a sentence.
-fn help(path: &str) -> &'static str {
-    let last = path.rsplit('.').next().unwrap_or(path);
-    match (path, last) {
-        ("seed", _) => "Of every random draw: the same spec and seed give the same weights.",
-        ("network.resolution", _) => "Side of the finished images in pixels, a power of two.",
-        ("network.latent", _) => "Length of the latent vector.",
-        (_, "feature_base") => "Features at a side are this number divided by the side …",
-        (_, "feature_max") => "… but at most this many.",
-        ("loss.kind", _) => "WGAN-GP as published, or the logistic loss with R1.",
-        (_, "penalty") => "Weight of the gradient penalty; 10 as published.",
-        (_, "drift") => "Weight of the squared score of reals; 0.001 as published.",
-        (_, "gamma") => "Weight of R1's penalty.",
-        (_, "every") => "Steps from one penalty to the next.",
-        (_, "label_weight") => "Weight of the classifier inside the critic; prog-GAN only.",
-        (_, "side") => "Pixels of this level; each level doubles the one before.",
-        (_, "batch") => "Images in a minibatch, a multiple of 4.",
-        (_, "fade_kimg") => "Thousands of images over which this level fades in.",
-        (_, "stable_kimg") => "Thousands of images shown at this level after the fade.",
-        ("anchor.rate", _) => "Learning rate while the generator learns alone; it may be ten times as high then.",
-        ("anchor.findings", _) => {
-            "Weight of the change that each finding makes on average; 0 leaves findings to the critic."
-        }
-        ("anchor.findings_later", _) => {
-            "The same once the critic is there: at 0 samples need not all show a finding's average."
-        }
-        (_, "rate") => "Learning rate of both networks.",
-        (_, "beta1" | "beta2") => "Decay of Adam's moments.",
-        (_, "epsilon") => "Added under Adam's division.",
-        (_, "settle") => "Share of the run's end over which the rate falls to a tenth.",
-        ("average.kind" | "average.decay" | "average.kimg", _) => {
-            "How fast the average of the generator, from which samples are drawn, follows it."
-        }
-        ("data.augment", _) => "What is done to every image before the critic sees it; helps small cohorts.",
-        ("data.balanced", _) => "Draws a finding first, then an image that has it.",
-        ("anchor" | "anchor.alone_kimg" | "anchor.weight", _) => {
-            "Ties the generator to the principal components of the train fold, which the papers do not."
-        }
-        ("start_from", _) => "A checkpoint of another run to take weights from.",
-        (_, "sample_kimg") => "Thousands of images from one sample grid to the next.",
-        (_, "checkpoint_kimg") => "Thousands of images from one checkpoint to the next.",
-        (_, "keep") => "Checkpoints kept; older ones are removed.",
-        (_, "half_precision") => "Whether the model file holds 16-bit numbers.",
-        _ => "See the comments in the file that `negatoscope train --preset` prints.",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -197,6 +155,7 @@ mod tests {
     fn fields_are_sorted_into_parts_that_have_names() {
         assert_eq!(part_of("schedule.levels.1.batch"), "schedule.levels.1");
         assert_eq!((part_of("seed"), part_of("optimiser.rate")), ("run", "optimiser"));
+        assert_eq!((part_of("micro_batch"), part_of("quality.stop.patience")), ("run", "quality"));
         assert_eq!(title("schedule.levels.1"), "Level 2");
         assert_eq!(title("start_from"), "Start from");
     }

@@ -24,7 +24,7 @@ fn choose(ui: &mut Ui, form: &mut Form) {
         if mode_button(ui, form.cluster.chosen, "Slurm cluster", there).clicked() {
             form.cluster.chosen = true;
             // Without a Slurm of its own, this computer must be told where one is.
-            form.cluster_open |= problem(&form.cluster).is_some();
+            form.cluster_open |= problem(&form.cluster, &form.after).is_some();
         }
     });
     if !form.cluster.chosen {
@@ -32,7 +32,7 @@ fn choose(ui: &mut Ui, form: &mut Form) {
     }
     // The ground of fields is that of this column.
     ui.visuals_mut().extreme_bg_color = theme::colors(ui).raised;
-    let wrong = problem(&form.cluster);
+    let wrong = problem(&form.cluster, &form.after);
     let cluster = &mut form.cluster;
     text(
         ui,
@@ -51,6 +51,8 @@ fn choose(ui: &mut Ui, form: &mut Form) {
             .on_hover_text("GPUs of the run's job; the program on the nodes must be built for them.");
     });
     text(ui, "Memory", "As Slurm writes it: 16G.", &mut cluster.memory, "16G");
+    let tooltip = "Number of a job that must have succeeded before this one begins.";
+    text(ui, "After job", tooltip, &mut form.after, "waits for no other job");
     if form.cluster_open {
         let tooltip = "Reached over ssh without a password. Empty: Slurm's commands are called on this computer.";
         text(ui, "Login node", tooltip, &mut cluster.host, "this computer");
@@ -69,6 +71,7 @@ fn choose(ui: &mut Ui, form: &mut Form) {
             }
         });
     }
+    caption(ui, "Many runs are sent as one array by `negatoscope submit`.");
     if let Some(wrong) = wrong {
         ui.label(RichText::new(wrong).font(theme::caption()).color(theme::colors(ui).danger));
     }
@@ -82,8 +85,16 @@ fn text(ui: &mut Ui, name: &str, tooltip: &str, value: &mut String, hint: &str) 
     });
 }
 
+/// The number of the job to wait for, if there is one; or what is wrong with it, in a sentence.
+pub fn dependency(after: &str) -> Result<Option<u64>, &'static str> {
+    match after.trim() {
+        "" => Ok(None),
+        number => number.parse().map(Some).map_err(|_| "The job to wait for is named by its number, such as 1234."),
+    }
+}
+
 /// Why nothing can be sent, in a sentence.
-pub fn problem(cluster: &ClusterChoice) -> Option<&'static str> {
+pub fn problem(cluster: &ClusterChoice, after: &str) -> Option<&'static str> {
     if !keeper::slurm(cluster).is_there() {
         return Some("Slurm's commands are not found on this computer: name a login node, or Slurm's folder.");
     }
@@ -94,7 +105,7 @@ pub fn problem(cluster: &ClusterChoice) -> Option<&'static str> {
     if cluster.time.trim().is_empty() || cluster.memory.trim().is_empty() {
         return Some("Give a time limit and memory.");
     }
-    None
+    dependency(after).err()
 }
 
 #[cfg(test)]
@@ -104,11 +115,13 @@ mod tests {
     #[test]
     fn what_cannot_be_sent_is_said_before_it_is_tried() {
         let good = ClusterChoice { host: "login".to_owned(), ..ClusterChoice::default() };
-        assert_eq!(problem(&good), None);
+        assert_eq!(problem(&good, ""), None);
+        assert_eq!((problem(&good, " 41 "), dependency(" 41 ")), (None, Ok(Some(41))));
+        assert!(problem(&good, "afterok").is_some_and(|text| text.contains("its number")));
         let said = |change: fn(&mut ClusterChoice)| {
             let mut choice = good.clone();
             change(&mut choice);
-            problem(&choice).unwrap_or_default()
+            problem(&choice, "").unwrap_or_default()
         };
         assert!(said(|c| c.folder = "runs".to_owned()).contains("whole paths"));
         assert!(said(|c| c.time.clear()).contains("time limit"));
