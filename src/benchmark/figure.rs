@@ -3,12 +3,14 @@
 
 pub mod drawing;
 mod png;
+mod sheet;
 mod svg;
 
+pub use sheet::sheet;
 pub use svg::escape;
 
 use super::published;
-use super::result::{SweepResult, Value};
+use super::result::{Point, SweepResult, Value};
 use crate::generator::Family;
 
 /// What stands on the upright axis.
@@ -67,6 +69,8 @@ pub struct Mark {
     pub seeds: Vec<f64>,
     /// Position of the point in the result; `None` for published values.
     pub point: Option<usize>,
+    /// How many films, patients and seeds are behind it, in words; empty for published values.
+    pub behind: String,
 }
 
 /// One curve.
@@ -80,6 +84,18 @@ pub struct Series {
     pub ink: Ink,
     /// Points, ascending along the axis.
     pub marks: Vec<Mark>,
+}
+
+/// A height that holds all along the axis, drawn as a line across in the colour of the real films: what curves are held
+/// against.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Level {
+    /// Height.
+    pub y: f64,
+    /// 95 % interval.
+    pub interval: Option<(f64, f64)>,
+    /// What it is.
+    pub name: String,
 }
 
 /// A figure, ready to be drawn.
@@ -97,6 +113,8 @@ pub struct Figure {
     pub ticks: Vec<f64>,
     /// Lowest and highest height shown.
     pub range: (f64, f64),
+    /// A line across: in a ratio, as good as real; in a mix, the real films alone.
+    pub level: Option<Level>,
     /// Curves, those at the back first.
     pub series: Vec<Series>,
 }
@@ -105,9 +123,8 @@ impl Figure {
     /// The figure of a result.
     pub fn of(result: &SweepResult, choice: &Choice) -> Self {
         let mut series = Vec::new();
-        let brain = result.cohort.name.contains("brain") || result.cohort.name.contains("ct-ich");
         if choice.published && choice.finding.is_none() {
-            series.extend(published_series(&result.factor, brain, choice.view));
+            series.extend(published_series(&result.factor, published::of_the_head(result), choice.view));
         }
         for (curve, entry) in result.curves.iter().enumerate() {
             if choice.hidden.contains(&curve) || (choice.view == View::Ratio && curve == 0) {
@@ -117,8 +134,8 @@ impl Figure {
                 .filter_map(|point| {
                     let at = &result.points[point];
                     let value = at.values.iter().find(|value| value.curve == curve)?;
-                    let real = at.values.iter().find(|value| value.curve == 0);
-                    mark(value, real, choice, at.value, point)
+                    let mark = mark(value, result.real(at), choice)?;
+                    Some(Mark { x: at.value, point: Some(point), behind: behind(result, at, value), ..mark })
                 })
                 .collect();
             marks.sort_by(|a, b| a.x.total_cmp(&b.x));
@@ -130,31 +147,40 @@ impl Figure {
                 Some(Family::CpdGan) => Ink::Cpd,
                 Some(Family::ProgGan) => Ink::Prog,
             };
-            let seeds = if result.seeds == 1 { "1 seed".to_owned() } else { format!("{} seeds", result.seeds) };
             if !marks.is_empty() {
                 // The film that a phantom stands in for is never called real.
                 let name = if ink == Ink::Real && result.cohort.phantom { "phantom films" } else { &entry.name };
-                series.push(Series { curve: Some(curve), name: format!("{name} (N = {seeds})"), ink, marks });
+                series.push(Series {
+                    curve: Some(curve),
+                    name: format!("{name} (N = {})", seeds(result.seeds)),
+                    ink,
+                    marks,
+                });
             }
         }
-        let what = match (choice.view, &choice.finding) {
-            (View::Auroc, None) => "mean AUROC".to_owned(),
-            (View::Ratio, None) => "AUROC synthetic / real".to_owned(),
-            (View::Auroc, Some(finding)) => format!("AUROC, {finding}"),
-            (View::Ratio, Some(finding)) => format!("AUROC synthetic / real, {finding}"),
-        };
-        let range = range(&series, choice.view);
+        let level = level(&series, result, choice.view);
+        let range = range(&series, level.as_ref());
         let mut ticks: Vec<f64> = result.points.iter().map(|point| point.value).collect();
         ticks.sort_by(f64::total_cmp);
         Self {
             title: result.title(),
             x_label: published::axis(&result.factor).to_owned(),
-            y_label: format!("{what}, tested on {} films", if result.cohort.phantom { "phantom" } else { "real" }),
-            logarithmic: result.factor != "mix",
+            y_label: height(result, choice.view, choice.finding.as_deref()),
+            logarithmic: !result.is_mix(),
             ticks,
             range,
+            level,
             series,
         }
+    }
+
+    /// One small figure for each finding, with its name; published values are means over findings and stay away.
+    pub fn of_findings(result: &SweepResult, choice: &Choice) -> Vec<(String, Self)> {
+        let figure = |name: &str| {
+            let choice = Choice { finding: Some(name.to_owned()), published: false, ..choice.clone() };
+            (name.to_owned(), Self::of(result, &choice))
+        };
+        result.findings().into_iter().map(figure).collect()
     }
 
     /// Where a number stands along the axis.
@@ -162,9 +188,10 @@ impl Figure {
         if self.logarithmic { x.max(1e-9).log2() } else { x }
     }
 
-    /// Least and largest place along the axis, over all curves, with a margin.
+    /// Least and largest place along the axis, over all curves and numbers, with a margin.
     pub fn extent(&self) -> (f64, f64) {
-        let places = self.series.iter().flat_map(|s| &s.marks).map(|mark| self.place(mark.x));
+        let marks = self.series.iter().flat_map(|s| &s.marks).map(|mark| mark.x);
+        let places = marks.chain(self.ticks.iter().copied()).map(|x| self.place(x));
         let (low, high) = places.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), x| (l.min(x), h.max(x)));
         if low > high {
             return (0.0, 1.0);
@@ -174,44 +201,79 @@ impl Figure {
     }
 }
 
-/// A curve's height at one point, with its interval and seeds.
-fn mark(value: &Value, real: Option<&Value>, choice: &Choice, x: f64, point: usize) -> Option<Mark> {
-    let bounds = |b: crate::stats::Bounds| (b.low, b.high);
-    let finding = |value: &Value, name: &str| -> Option<Vec<f64>> {
-        let of = |seed: &super::result::SeedValue| seed.result.findings.iter().find(|f| f.finding == *name)?.auroc;
-        value.seeds.iter().map(of).collect()
+/// What stands on the upright axis, in words.
+fn height(result: &SweepResult, view: View, finding: Option<&str>) -> String {
+    let what = match view {
+        View::Auroc => "AUROC",
+        View::Ratio if result.is_mix() => "AUROC with samples / real alone",
+        View::Ratio => "AUROC synthetic / real",
     };
+    let what = match (finding, view) {
+        (Some(finding), _) => format!("{what}, {finding}"),
+        (None, View::Auroc) => format!("mean {what}"),
+        (None, View::Ratio) => what.to_owned(),
+    };
+    format!("{what}, tested on {}", films(result))
+}
+
+/// What plays the real part. The film that a phantom stands in for is never called real.
+fn films(result: &SweepResult) -> &'static str {
+    if result.cohort.phantom { "phantom films" } else { "real films" }
+}
+
+fn seeds(count: usize) -> String {
+    if count == 1 { "1 seed".to_owned() } else { format!("{count} seeds") }
+}
+
+/// How many films, patients and seeds are behind a point of a curve.
+fn behind(result: &SweepResult, point: &Point, value: &Value) -> String {
+    let [train, validation, test] = point.films;
+    let added = (train as f64 * point.value).round();
+    let samples = if result.is_mix() && value.curve > 0 { format!(" and {added} samples") } else { String::new() };
+    format!(
+        "films: {train}{samples} / {validation} / {test} (train / validation / test)\nN = {} test patients, {}",
+        point.test_patients,
+        seeds(value.seeds.len())
+    )
+}
+
+/// What the curves are held against, where that is one height: in a ratio 1, in a mix the real films alone.
+fn level(series: &[Series], result: &SweepResult, view: View) -> Option<Level> {
+    let films = films(result);
+    match view {
+        View::Ratio if series.is_empty() => None,
+        View::Ratio => Some(Level { y: 1.0, interval: None, name: format!("as good as {films}") }),
+        View::Auroc if result.is_mix() => {
+            let alone = series.iter().find(|series| series.curve == Some(0))?.marks.first()?;
+            Some(Level { y: alone.y, interval: alone.interval, name: format!("{films} alone") })
+        }
+        View::Auroc => None,
+    }
+}
+
+/// A curve's height at one point, with its interval and seeds; its place is left open.
+fn mark(value: &Value, real: Option<&Value>, choice: &Choice) -> Option<Mark> {
     let (y, interval, seeds) = match (choice.view, &choice.finding) {
         (View::Auroc, None) => {
             let seeds = value.seeds.iter().filter_map(|seed| seed.auroc).collect();
-            (value.auroc?, value.interval.map(bounds), seeds)
+            (value.auroc?, value.interval, seeds)
         }
         (View::Ratio, None) => {
             let relative = value.relative.as_ref()?;
-            (relative.ratio, relative.interval.map(bounds), relative.seeds.clone())
+            (relative.ratio, relative.interval, relative.seeds.clone())
         }
         (View::Auroc, Some(name)) => {
-            let seeds = finding(value, name)?;
-            let y = crate::stats::mean(&seeds)?;
-            // DeLong's half-widths of the seeds, averaged, about the mean of the seeds.
-            let halves: Option<Vec<f64>> = value
-                .seeds
-                .iter()
-                .map(|seed| {
-                    let interval = seed.result.findings.iter().find(|f| f.finding == *name)?.interval?;
-                    Some(0.5 * (interval.high - interval.low))
-                })
-                .collect();
-            let half = halves.as_deref().and_then(crate::stats::mean);
-            (y, half.map(|half| ((y - half).max(0.0), (y + half).min(1.0))), seeds)
+            let finding = value.finding(name)?;
+            (finding.auroc?, finding.interval, finding.seeds)
         }
         (View::Ratio, Some(name)) => {
-            let (above, below) = (finding(value, name)?, finding(real?, name)?);
-            let seeds: Vec<f64> = above.iter().zip(&below).map(|(a, b)| a / b).collect();
-            (crate::stats::mean(&above)? / crate::stats::mean(&below)?, None, seeds)
+            let (above, below) = (value.finding(name)?, real?.finding(name)?);
+            let seeds = above.seeds.iter().zip(&below.seeds).map(|(a, b)| a / b).collect();
+            (above.auroc? / below.auroc?, above.ratio_interval, seeds)
         }
     };
-    Some(Mark { x, y, interval, seeds, point: Some(point) })
+    let interval = interval.map(|bounds| (bounds.low, bounds.high));
+    Some(Mark { x: 0.0, y, interval, seeds, point: None, behind: String::new() })
 }
 
 fn published_series(factor: &str, brain: bool, view: View) -> Vec<Series> {
@@ -220,7 +282,14 @@ fn published_series(factor: &str, brain: bool, view: View) -> Vec<Series> {
         let height = |p: &published::PublishedPoint| if view == View::Ratio { pick(p) / p.real } else { pick(p) };
         let mut marks: Vec<Mark> = published::points(factor, brain)
             .iter()
-            .map(|p| Mark { x: p.value, y: height(p), interval: None, seeds: Vec::new(), point: None })
+            .map(|p| Mark {
+                x: p.value,
+                y: height(p),
+                interval: None,
+                seeds: Vec::new(),
+                point: None,
+                behind: String::new(),
+            })
             .collect();
         marks.sort_by(|a, b| a.x.total_cmp(&b.x));
         Series { curve: None, name: format!("published {body}, {name} (digitised)"), ink: Ink::Published, marks }
@@ -233,16 +302,17 @@ fn published_series(factor: &str, brain: bool, view: View) -> Vec<Series> {
     all
 }
 
-/// Heights shown: all marks and intervals, rounded outwards to twentieths.
-fn range(series: &[Series], view: View) -> (f64, f64) {
+/// Heights shown: all marks, intervals and the line across, rounded outwards to twentieths.
+fn range(series: &[Series], level: Option<&Level>) -> (f64, f64) {
+    let ends = |y: f64, interval: Option<(f64, f64)>| [y, interval.map_or(y, |i| i.0), interval.map_or(y, |i| i.1)];
     let marks = series.iter().flat_map(|s| &s.marks);
-    let ends = marks.flat_map(|m| [m.y, m.interval.map_or(m.y, |i| i.0), m.interval.map_or(m.y, |i| i.1)]);
-    let all = ends.chain(series.iter().flat_map(|s| s.marks.iter().flat_map(|m| m.seeds.iter().copied())));
+    let all = marks.clone().flat_map(|mark| ends(mark.y, mark.interval));
+    let all = all.chain(marks.flat_map(|mark| mark.seeds.iter().copied()));
+    let all = all.chain(level.into_iter().flat_map(|level| ends(level.y, level.interval)));
     let (low, high) = all.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), y| (l.min(y), h.max(y)));
     if low > high {
         return (0.5, 1.0);
     }
-    let high = if view == View::Ratio { high.max(1.0) } else { high };
     ((low * 20.0 - 0.2).floor() / 20.0, (high * 20.0 + 0.2).ceil() / 20.0)
 }
 
@@ -281,7 +351,7 @@ mod tests {
         assert_eq!(figure.series.iter().map(|s| s.ink).collect::<Vec<_>>(), [Ink::Real, Ink::Cpd, Ink::Prog]);
         assert_eq!(figure.series[1].marks.iter().map(|m| m.x).collect::<Vec<_>>(), [2.0, 8.0]);
         assert_eq!(figure.ticks, [2.0, 8.0]);
-        let svg = figure.svg(&PAPER, None);
+        let svg = figure.drawing(&PAPER).svg(None);
         assert_eq!((svg.matches("<circle").count(), svg.matches("<polygon").count()), (4 + 2, 3 + 2 + 1));
         assert!(svg.contains("cpD-GAN (N = 3 seeds)") && svg.contains("phantom films"), "{svg}");
         let ratio = Figure::of(&result, &Choice { view: View::Ratio, ..Choice::default() });
@@ -291,7 +361,48 @@ mod tests {
         let one = Figure::of(&result, &Choice { finding, seeds: true, ..Choice::default() });
         assert!((one.series[0].marks[1].interval.unwrap().0 - 0.85).abs() < 1e-9);
         let none = Figure::of(&result, &Choice { finding: Some("Hernia".to_owned()), ..Choice::default() });
-        assert!(none.series.is_empty() && none.svg(&PAPER, None).ends_with("</svg>"));
+        assert!(none.series.is_empty() && none.drawing(&PAPER).svg(None).ends_with("</svg>"));
+    }
+
+    #[test]
+    fn a_ratio_has_a_line_at_one_and_each_finding_its_band() {
+        let result = example::result();
+        let ratio = |finding: Option<&str>| {
+            let finding = finding.map(str::to_owned);
+            Figure::of(&result, &Choice { view: View::Ratio, finding, ..Choice::default() })
+        };
+        let level = ratio(None).level.unwrap();
+        assert_eq!((level.y, level.name.as_str()), (1.0, "as good as phantom films"));
+        assert!(ratio(None).range.1 >= 1.0 && ratio(Some("Hernia")).level.is_none());
+        let svg = ratio(None).drawing(&PAPER).svg(None);
+        assert!(svg.contains("as good as phantom films"));
+        let (low, high) = ratio(Some("Edema")).series[0].marks[0].interval.unwrap();
+        assert!((low - (0.975 - 0.04)).abs() < 1e-9 && (high - (0.975 + 0.04)).abs() < 1e-9);
+        // Results of before the intervals were kept.
+        assert_eq!(ratio(Some("Mass")).series[0].marks[0].interval, None);
+        assert!(Figure::of(&result, &Choice::default()).level.is_none());
+        let behind = &ratio(None).series[0].marks[0].behind;
+        assert_eq!(behind, "films: 400 / 80 / 100 (train / validation / test)\nN = 60 test patients, 3 seeds");
+    }
+
+    #[test]
+    fn a_mix_has_the_real_films_alone_as_a_line_across_and_compares_each_finding_with_them() {
+        let result = example::mix();
+        let figure = Figure::of(&result, &Choice::default());
+        let level = figure.level.unwrap();
+        assert_eq!((level.y, level.name.as_str()), (0.90, "phantom films alone"));
+        let (low, high) = level.interval.unwrap();
+        assert!(figure.range.0 <= low && figure.range.1 >= high);
+        assert!(figure.series[1].marks[0].behind.starts_with("films: 400 and 400 samples / 80 / 100"));
+        assert!(figure.series[0].marks[0].behind.starts_with("films: 400 / 80 / 100"));
+        let without = Figure::of(&result, &Choice { hidden: vec![0], ..Choice::default() });
+        assert!(without.level.is_none());
+        let finding = Some("Mass".to_owned());
+        let ratio = Figure::of(&result, &Choice { view: View::Ratio, finding, ..Choice::default() });
+        assert!((ratio.series[0].marks[0].y - 0.78 / 0.90).abs() < 1e-12);
+        // The point without samples stays on the axis, though nothing is compared there.
+        assert_eq!((ratio.ticks[0], ratio.extent().0 < 0.0), (0.0, true));
+        assert!(ratio.y_label.starts_with("AUROC with samples / real alone, Mass"));
     }
 
     #[test]
@@ -308,7 +419,7 @@ mod tests {
     fn names_cannot_break_the_picture() {
         let mut result = example::result();
         result.name = "a<b & \"c\"".to_owned();
-        let svg = Figure::of(&result, &Choice::default()).svg(&PAPER, None);
+        let svg = Figure::of(&result, &Choice::default()).drawing(&PAPER).svg(None);
         assert!(svg.contains("a&lt;b &amp; &quot;c&quot;") && !svg.contains("a<b"));
     }
 }

@@ -1,5 +1,8 @@
 //! One job: a generator's training, its samples, a classifier's training, its test.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
 use candle_core::Device;
@@ -149,10 +152,7 @@ impl Context<'_> {
             Data::Samples(samples) => fit(&self.drawn(samples, Fold::Train)?, &self.drawn(samples, Fold::Validation)?)?,
             Data::Mix { samples, ratio } => {
                 let samples = self.drawn(samples, Fold::Train)?;
-                let wanted = (LabelledImages::len(&real) as f64 * ratio).round() as usize;
-                let mut chosen: Vec<usize> = (0..samples.samples()).collect();
-                chosen.shuffle(&mut random::stream(spec.seed, "samples of the mixture"));
-                chosen.truncate(wanted);
+                let chosen = mixed(samples.samples(), LabelledImages::len(&real), ratio, spec.seed);
                 let mixture = Mixture { real: &real, samples: &samples, chosen };
                 fit(&mixture, &self.films(job, Fold::Validation))?
             }
@@ -236,9 +236,8 @@ impl Context<'_> {
     /// The films that a test judges.
     pub fn test_films(&self, job: &Job, as_published: bool) -> SubsetFilms<'_> {
         let films = self.films(job, Fold::Test);
-        let all = LabelledImages::len(&films);
-        let whole = all - all % PUBLISHED_BATCH;
-        if as_published && whole > 0 { films.truncated(whole) } else { films }
+        let judged = judged(LabelledImages::len(&films), as_published);
+        films.truncated(judged)
     }
 
     /// Scores `[films, findings]` that a test left behind.
@@ -254,6 +253,20 @@ impl Context<'_> {
         }
         Ok(bytes.as_chunks().0.iter().map(|&b| f32::from_le_bytes(b)).collect())
     }
+}
+
+/// How many of the test films are judged; all where they do not fill one published batch.
+fn judged(films: usize, as_published: bool) -> usize {
+    let whole = films - films % PUBLISHED_BATCH;
+    if as_published && whole > 0 { whole } else { films }
+}
+
+/// Which samples join so many real films: `ratio` for each, by lot. A smaller ratio's are among a larger one's.
+fn mixed(samples: usize, films: usize, ratio: f64, seed: u64) -> Vec<usize> {
+    let mut chosen: Vec<usize> = (0..samples).collect();
+    chosen.shuffle(&mut random::stream(seed, "samples of the mixture"));
+    chosen.truncate((films as f64 * ratio).round() as usize);
+    chosen
 }
 
 /// ln(a / b), or 0 where one of them is 0: a finding that all or none has, where there is nothing to restore.

@@ -9,6 +9,7 @@ use super::BenchmarkError;
 use super::spec::{Factor, Seed, SweepSpec};
 use super::subset::{Catalogue, Subset};
 use crate::cohort::Pack;
+use crate::generator::Family;
 use crate::store;
 use crate::training::RunSpec;
 use crate::training::classifier::ClassifierSpec;
@@ -282,23 +283,29 @@ impl At<'_> {
     }
 }
 
-/// About how long a run takes on one core, from the multiplications of its widest level.
+/// About how long a run takes on one core: the products of every side an image passes, and the reading and writing of its
+/// maps, which is most of it where they are few. Without a critic an image takes half of that.
 fn generator_seconds(run: &RunSpec) -> f64 {
-    let network = &run.network;
-    let images = |i: usize| {
-        let level = &run.schedule.levels[i];
-        let fade = if i > 0 { level.fade_kimg } else { 0.0 };
-        (level.side, 1000.0 * (fade + level.stable_kimg))
+    let network = run.architecture(0);
+    let image = |shown: usize| -> f64 {
+        let sides = network.sides().filter(|&side| side <= shown);
+        sides.map(|side| (side.pow(2) * network.features(side) * (network.features(side) + 100)) as f64).sum()
     };
-    let mut left = 1000.0 * run.schedule.total_kimg;
+    // The factors of cpD-GAN's layers by label and latent are computed anew for every film.
+    let second = if run.network.family == Family::CpdGan { 1.5e-9 } else { 0.9e-9 };
+    let alone = run.anchor.map_or(0.0, |anchor| anchor.alone_kimg);
+    let mut begun = 0.0;
     let mut work = 0.0;
-    for i in 0..run.schedule.levels.len() {
-        let (side, stated) = images(i);
-        let shown = if i + 1 == run.schedule.levels.len() { left } else { stated.min(left) };
-        left -= shown;
-        work += shown * side.pow(2) as f64;
+    for (i, level) in run.schedule.levels.iter().enumerate() {
+        let last = i + 1 == run.schedule.levels.len();
+        let fade = if i > 0 { level.fade_kimg } else { 0.0 };
+        let end = if last { run.schedule.total_kimg } else { begun + fade + level.stable_kimg };
+        let end = end.min(run.schedule.total_kimg);
+        let without = (end.min(alone) - begun).max(0.0);
+        work += (end - begun - 0.5 * without) * 1000.0 * image(level.side);
+        begun = end;
     }
-    work * (network.feature_max as f64).powi(2) * 4e-9
+    work * second
 }
 
 /// About how long one image of one epoch takes on one core.

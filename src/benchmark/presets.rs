@@ -7,18 +7,22 @@ use crate::generator::Family;
 use crate::training::spec::Anchor;
 
 /// All preset names.
-pub const NAMES: [&str; 10] = [
+pub const NAMES: [&str; 11] = [
     "paper-classes",
     "paper-samples",
     "paper-resolution",
     "paper-classes-brain",
     "paper-samples-brain",
+    "paper-resolution-brain",
     "small-classes",
     "small-samples",
     "small-resolution",
     "small-mix",
     "demo",
 ];
+
+/// Slices without a haemorrhage that the published brain cohort keeps (facts on the GAN benchmark, §1).
+const BRAIN_NO_FINDING: Option<usize> = Some(107_365);
 
 /// The sweep of a name, on this pack; `None` for a name not known. `demo` draws its own phantoms.
 ///
@@ -71,6 +75,7 @@ pub fn preset(name: &str, cohort: &Path) -> Option<SweepSpec> {
         "paper-classes" => paper(Factor::Classes {
             resolution: 32,
             least_count: 256,
+            no_finding: None,
             ranked_on: RankedOn::All,
             shuffled: true,
             grid: classes(&[(20, 1450), (15, 1600), (10, 2000), (6, 2300), (4, 3900), (2, 6300)]),
@@ -80,6 +85,7 @@ pub fn preset(name: &str, cohort: &Path) -> Option<SweepSpec> {
         "paper-classes-brain" => paper(Factor::Classes {
             resolution: 32,
             least_count: 110,
+            no_finding: BRAIN_NO_FINDING,
             ranked_on: RankedOn::Train,
             shuffled: false,
             grid: classes(&[(10, 2500), (8, 3120), (6, 4170), (4, 6250), (2, 12_500)]),
@@ -89,6 +95,7 @@ pub fn preset(name: &str, cohort: &Path) -> Option<SweepSpec> {
         "paper-samples" => paper(Factor::Samples {
             resolution: 32,
             least_count: 7400,
+            no_finding: None,
             classes: None,
             grid: vec![5950, 4500, 3000, 1500, 1000, 500, 400, 200],
             validation: 750,
@@ -97,17 +104,30 @@ pub fn preset(name: &str, cohort: &Path) -> Option<SweepSpec> {
         "paper-samples-brain" => paper(Factor::Samples {
             resolution: 32,
             least_count: 110,
+            no_finding: BRAIN_NO_FINDING,
             classes: Some(6),
             grid: vec![5400, 4500, 3000, 1500, 1000, 500, 300, 100],
             validation: 500,
             test: 500,
         }),
-        "paper-resolution" => {
-            paper(Factor::Resolution { least_count: 256, grid: vec![32, 64, 128], validation: 4000, test: 4000 })
-        }
+        "paper-resolution" => paper(Factor::Resolution {
+            least_count: 256,
+            no_finding: None,
+            grid: vec![32, 64, 128],
+            validation: 4000,
+            test: 4000,
+        }),
+        "paper-resolution-brain" => paper(Factor::Resolution {
+            least_count: 110,
+            no_finding: BRAIN_NO_FINDING,
+            grid: vec![32, 64, 128],
+            validation: 4000,
+            test: 4000,
+        }),
         "small-classes" => small(Factor::Classes {
             resolution: 32,
             least_count: 60,
+            no_finding: None,
             ranked_on: RankedOn::All,
             shuffled: true,
             grid: classes(&[(8, 70), (6, 80), (4, 100), (2, 140)]),
@@ -117,14 +137,19 @@ pub fn preset(name: &str, cohort: &Path) -> Option<SweepSpec> {
         "small-samples" => small(Factor::Samples {
             resolution: 32,
             least_count: 120,
+            no_finding: None,
             classes: Some(4),
             grid: vec![160, 80, 40, 20],
             validation: 20,
             test: 20,
         }),
-        "small-resolution" => {
-            small(Factor::Resolution { least_count: 20, grid: vec![32, 64, 128], validation: 400, test: 400 })
-        }
+        "small-resolution" => small(Factor::Resolution {
+            least_count: 20,
+            no_finding: None,
+            grid: vec![32, 64, 128],
+            validation: 400,
+            test: 400,
+        }),
         "small-mix" => small(Factor::Mix {
             resolution: 32,
             least_count: 120,
@@ -148,6 +173,7 @@ pub fn preset(name: &str, cohort: &Path) -> Option<SweepSpec> {
             ..small(Factor::Classes {
                 resolution: 32,
                 least_count: 60,
+                no_finding: None,
                 ranked_on: RankedOn::Train,
                 shuffled: false,
                 grid: classes(&[(4, 80), (2, 140)]),
@@ -239,6 +265,7 @@ mod tests {
             refused(&|s| s.factor = Factor::Samples {
                 resolution: 48,
                 least_count: 0,
+                no_finding: None,
                 classes: None,
                 grid: vec![2, 1],
                 validation: 1,
@@ -250,6 +277,7 @@ mod tests {
             refused(&|s| s.factor = Factor::Samples {
                 resolution: 32,
                 least_count: 0,
+                no_finding: None,
                 classes: None,
                 grid: vec![1, 2],
                 validation: 1,

@@ -1,7 +1,9 @@
 //! The published curves at 32 px, as digitised from the authors' own figure (facts on the GAN benchmark, §10): reading error
 //! about 0.001, drawn before the first preprint, so that the journal's values may differ. Always shown as such.
 
+use super::result::SweepResult;
 use super::spec::Factor;
+use crate::finding::{NO_FINDING, Vocabulary};
 
 /// How these numbers came to be, to stand wherever they are shown.
 pub const NOTE: &str = "Published values: DuMont Schütte et al. 2021, digitised from the authors' figure of October 2020 (±0.001); \
@@ -74,6 +76,18 @@ pub fn points(factor: &str, brain: bool) -> &'static [PublishedPoint] {
     }
 }
 
+/// Whether a result is about the head, which says whose published curves belong beside it. Its findings tell: kinds of
+/// haemorrhage, or those of a chest. Only where they are neither does the cohort's name.
+pub fn of_the_head(result: &SweepResult) -> bool {
+    let findings = result.findings();
+    let some_of = |known: &Vocabulary| findings.iter().any(|&f| f != NO_FINDING && known.position(f).is_some());
+    if some_of(&Vocabulary::rsna()) {
+        return true;
+    }
+    let chest = some_of(&Vocabulary::chexpert()) || some_of(&Vocabulary::nih());
+    !chest && ["brain", "ct-ich"].iter().any(|name| result.cohort.name.contains(name))
+}
+
 /// What the axis of a factor says.
 pub fn axis(factor: &str) -> &'static str {
     Factor::axis(factor)
@@ -82,6 +96,22 @@ pub fn axis(factor: &str) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::benchmark::result::example;
+
+    #[test]
+    fn findings_say_which_body_it_is_and_the_name_only_where_they_do_not() {
+        let about = |name: &str, findings: &[&str]| {
+            let mut result = example::result();
+            name.clone_into(&mut result.cohort.name);
+            for point in &mut result.points {
+                point.findings = findings.iter().map(|&finding| finding.to_owned()).collect();
+            }
+            of_the_head(&result)
+        };
+        assert!(about("own slices", &["Subdural", NO_FINDING]) && about("chest", &["epidural"]));
+        assert!(!about("not a brain", &["Edema", NO_FINDING]) && !about("own", &["Hernia"]));
+        assert!(about("phantom-brain", &[NO_FINDING, "Bleeding"]) && about("ct-ich", &[]) && !about("own", &["X"]));
+    }
 
     #[test]
     fn ratios_are_those_of_the_table() {

@@ -101,10 +101,12 @@ fn better(result: &SweepResult) -> Option<String> {
     let above = pairs.iter().filter(|(cpd, prog)| cpd >= prog).count();
     (!pairs.is_empty()).then(|| {
         format!(
-            "{} is at or above {} at {above} of {} points; in the paper at every one.",
+            "{} is at or above {} at {above} of {} points{}.",
             result.curves[cpd].name,
             result.curves[prog].name,
-            pairs.len()
+            pairs.len(),
+            // Mixes are not in the paper.
+            if result.is_mix() { "" } else { "; in the paper at every one" }
         )
     })
 }
@@ -135,7 +137,8 @@ fn at_chance(result: &SweepResult, point: &Point, value: &Value) -> Option<Strin
     })
 }
 
-fn what(result: &SweepResult, value: f64) -> String {
+/// A value of the factor in words.
+pub(super) fn what(result: &SweepResult, value: f64) -> String {
     match result.factor.as_str() {
         "classes" => format!("{value} classes"),
         "samples" => format!("{value} films per class"),
@@ -188,6 +191,7 @@ mod tests {
         assert!(text.contains("at or above prog-GAN at 2 of 2 points"), "{text}");
         assert!(!text.contains("chance ("), "{text}");
         assert!(text.contains("2 degrees of freedom"), "{text}");
+        assert!(sentences(&example::mix()).iter().all(|sentence| !sentence.contains("in the paper")));
         result.points[1].values[2].interval = Some(Bounds { low: 0.47, high: 0.61 });
         let text = sentences(&result).join("\n");
         assert!(text.contains("with samples of prog-GAN is not distinguishable from chance"), "{text}");

@@ -1,23 +1,16 @@
 //! The aggregated result: what the curves, tables and reports are made from. It holds no time and no path, so that the
 //! same sweep gives the same bytes however often it was stopped and on whichever machine of one kind.
 
-use std::cell::RefCell;
+mod aggregate;
+mod finding;
 
-use rand::Rng;
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::BenchmarkError;
-use super::folder::{JobResult, SweepFolder, TestResult};
-use super::job::{self, Context};
-use super::plan::{Cell, Plan};
-use super::reading;
-use super::spec::SweepSpec;
-use crate::cohort::Pack;
-use crate::compute::random;
-use crate::stats::{self, Bounds, TTest};
-use crate::store;
-use crate::training::classifier::LabelledImages;
+pub use aggregate::aggregate;
+pub use finding::FindingMean;
+
+use super::folder::TestResult;
+use crate::stats::Bounds;
 
 /// The layout this program writes.
 pub const FORMAT: u32 = 1;
@@ -59,6 +52,29 @@ impl SweepResult {
     pub fn title(&self) -> String {
         let (cohort, name) = (&self.cohort.name, &self.name);
         if name.contains(cohort.as_str()) { name.clone() } else { format!("{cohort}, {name}") }
+    }
+
+    /// Whether samples are added to the real films, and not put in their place.
+    pub fn is_mix(&self) -> bool {
+        self.factor == "mix"
+    }
+
+    /// Findings of all points, each once.
+    pub fn findings(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = Vec::new();
+        for finding in self.points.iter().flat_map(|point| &point.findings) {
+            if !names.contains(&finding.as_str()) {
+                names.push(finding);
+            }
+        }
+        names
+    }
+
+    /// What the curves of a point are compared with: its own classifiers of real films; in a mix, those of the point without
+    /// samples.
+    pub fn real<'a>(&'a self, point: &'a Point) -> Option<&'a Value> {
+        let own = |point: &'a Point| point.values.iter().find(|value| value.curve == 0);
+        own(point).or_else(|| self.points.iter().filter(|_| self.is_mix()).find_map(own))
     }
 }
 
@@ -157,6 +173,10 @@ pub struct Relative {
     pub interval: Option<Bounds>,
     /// Ratio of each pair with the same seed.
     pub seeds: Vec<f64>,
+    /// The same interval of each finding alone, in the order of the point's findings; empty in results of before they were
+    /// kept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<Option<Bounds>>,
     /// Mean difference of the pairs (synthetic minus real), tested by paired t.
     pub difference: Option<Difference>,
 }
@@ -176,243 +196,6 @@ pub struct Difference {
     pub p_bonferroni: f64,
     /// That number.
     pub tests: usize,
-}
-
-/// Scores of all seeds of one curve at one point, column by column.
-struct Scored {
-    /// `[seed][finding][film]`.
-    scores: Vec<Vec<Vec<f32>>>,
-    /// `[finding][film]`.
-    positive: Vec<Vec<bool>>,
-    as_published: bool,
-}
-
-impl Scored {
-    /// Mean over findings of one seed, on the drawn films.
-    fn mean_auroc(&self, seed: usize, films: &[usize]) -> Option<f64> {
-        let each = self.scores[seed].iter().zip(&self.positive).filter_map(|(scores, positive)| {
-            let s: Vec<f32> = films.iter().map(|&i| scores[i]).collect();
-            let p: Vec<bool> = films.iter().map(|&i| positive[i]).collect();
-            job::auroc(&s, &p, self.as_published)
-        });
-        stats::mean(&each.collect::<Vec<_>>())
-    }
-
-    /// Mean over the drawn seeds.
-    fn mean(&self, seeds: &[usize], films: &[usize]) -> Option<f64> {
-        stats::mean(&seeds.iter().map(|&seed| self.mean_auroc(seed, films)).collect::<Option<Vec<f64>>>()?)
-    }
-}
-
-/// Reads all jobs' results and makes one of them.
-///
-/// # Errors
-/// [`BenchmarkError::Unfinished`] when a job is not done; [`BenchmarkError::Damaged`] when its files are not what they say.
-pub fn aggregate(
-    folder: &SweepFolder,
-    spec: &SweepSpec,
-    pack: &Pack,
-    plan: &Plan,
-) -> Result<SweepResult, BenchmarkError> {
-    let done = plan.jobs.iter().filter(|job| folder.is_done(&job.key)).count();
-    if done < plan.jobs.len() {
-        return Err(BenchmarkError::Unfinished { done, jobs: plan.jobs.len() });
-    }
-    let context = Context { spec, pack, plan, folder };
-    let tests: usize = plan.points.len() * spec.generators.len();
-    let points: Vec<Point> = (0..plan.points.len())
-        .into_par_iter()
-        .map(|point| self::point(&context, point, tests))
-        .collect::<Result<_, _>>()?;
-    let header = pack.header();
-    let curves = std::iter::once(Curve { name: "real".to_owned(), family: None, training: String::new() });
-    let curves = curves.chain(spec.generators.iter().map(|setting| {
-        let training = setting.run(spec.factor.side(0), 1).map(|run| training::line(setting, &run)).unwrap_or_default();
-        Curve { name: setting.name.clone(), family: Some(setting.family), training }
-    }));
-    let mut result = SweepResult {
-        format: FORMAT,
-        name: spec.name.clone(),
-        factor: spec.factor.kind().to_owned(),
-        cohort: Cohort {
-            name: header.name.clone(),
-            identity: header.identity.clone(),
-            phantom: header.phantom,
-            films: header.films,
-            patients: header.patients,
-            licence: header.licence.clone(),
-            citation: header.citation.clone(),
-        },
-        classifier: training::classifier_line(spec),
-        curves: curves.collect(),
-        as_published: spec.as_published,
-        seeds: spec.seeds.len(),
-        points,
-        sentences: Vec::new(),
-        software: crate::VERSION.to_owned(),
-        spec: store::hash_bytes(SweepSpec { cohort: None, ..spec.clone() }.to_toml().as_bytes()),
-    };
-    result.sentences = reading::sentences(&result);
-    Ok(result)
-}
-
-fn point(context: &Context<'_>, point: usize, tests: usize) -> Result<Point, BenchmarkError> {
-    let Context { spec, pack, plan, folder } = *context;
-    let subset = &plan.points[point];
-    let first = plan.cells.iter().find(|cell| cell.point == point).map_or(0, |cell| cell.test);
-    let films = context.test_films(&plan.jobs[first], spec.as_published);
-    let findings = subset.columns.len();
-    let n = LabelledImages::len(&films);
-    let positive: Vec<Vec<bool>> = (0..findings).map(|c| job::positives(films.all_labels(), c, findings)).collect();
-    let mut patients = films.patients();
-    let all: Vec<usize> = (0..n).collect();
-    let read = |curve: usize| -> Result<(Vec<&Cell>, Vec<TestResult>, Scored), BenchmarkError> {
-        // A mix compares each of its points with the real films of the point without samples.
-        let mut cells: Vec<&Cell> = plan.cells.iter().filter(|c| c.curve == curve && c.point == point).collect();
-        if cells.is_empty() && curve == 0 {
-            cells = plan.cells.iter().filter(|c| c.curve == 0).collect();
-        }
-        let mut scored = Scored { scores: Vec::new(), positive: positive.clone(), as_published: spec.as_published };
-        let mut results = Vec::new();
-        for cell in &cells {
-            let key = &plan.jobs[cell.test].key;
-            let table = context.scores(key, n * findings)?;
-            scored.scores.push((0..findings).map(|c| job::column(&table, c, findings)).collect());
-            let wrong = |problem: &str| BenchmarkError::Damaged { path: folder.job(key), problem: problem.to_owned() };
-            match folder.job_result(key)? {
-                Some(JobResult::Test(test)) => results.push(*test),
-                _ => return Err(wrong("its result is not that of a test")),
-            }
-        }
-        Ok((cells, results, scored))
-    };
-    let (_, _, real) = read(0)?;
-    let mut values = Vec::new();
-    for curve in 0..=spec.generators.len() {
-        if !plan.cells.iter().any(|cell| cell.curve == curve && cell.point == point) {
-            continue;
-        }
-        let (cells, results, scored) = read(curve)?;
-        let own: Vec<Option<f64>> = (0..cells.len()).map(|seed| scored.mean_auroc(seed, &all)).collect();
-        let defined: Option<Vec<f64>> = own.iter().copied().collect();
-        let purpose = format!("bootstrap, point {point}, curve {curve}");
-        let interval = bootstrap(&patients, &purpose, cells.len(), |seeds, films| scored.mean(seeds, films));
-        let seed_interval = defined.as_deref().and_then(stats::t_test).map(|test| test.interval(0.95));
-        let relative =
-            (curve > 0 && !real.scores.is_empty()).then(|| relative(&patients, &scored, &real, &purpose, tests));
-        let seeds = cells.iter().zip(results).enumerate().map(|(s, (cell, result))| SeedValue {
-            seed: cell.seed,
-            auroc: own[s],
-            test: plan.jobs[cell.test].key.clone(),
-            generator: cell.generator.map(|g| plan.jobs[g].key.clone()),
-            result,
-            against_real: if curve == 0 || s >= real.scores.len() {
-                Vec::new()
-            } else {
-                (0..findings).map(|c| paired(&scored.scores[s][c], &real.scores[s][c], &positive[c])).collect()
-            },
-        });
-        values.push(Value {
-            curve,
-            auroc: defined.as_deref().and_then(stats::mean),
-            interval,
-            seed_interval,
-            seeds: seeds.collect(),
-            relative: relative.flatten(),
-        });
-    }
-    patients.sort_unstable();
-    patients.dedup();
-    Ok(Point {
-        value: spec.factor.value(point),
-        side: spec.factor.side(point),
-        classes: subset.classes.len(),
-        films: [subset.train.len(), subset.validation.len(), n],
-        test_patients: patients.len(),
-        findings: super::source::vocabulary(pack, subset).findings,
-        subset: subset.hash(),
-        values,
-    })
-}
-
-/// Probability by the paired test of `DeLong` that two classifiers that do not differ would differ so much.
-fn paired(a: &[f32], b: &[f32], positive: &[bool]) -> Option<f64> {
-    Some(stats::DeLong::of(&[a, b], positive)?.compare(0, 1)?.p)
-}
-
-/// Percentile interval of a statistic of drawn seeds and drawn films of drawn patients.
-fn bootstrap(
-    patients: &[u32],
-    purpose: &str,
-    seeds: usize,
-    statistic: impl Fn(&[usize], &[usize]) -> Option<f64>,
-) -> Option<Bounds> {
-    let of_seeds = RefCell::new(random::stream(0, &format!("{purpose}, seeds")));
-    let mut of_patients = random::stream(0, purpose);
-    let interval = stats::bootstrap_by_patient(patients, RESAMPLES, 0.95, &mut of_patients, |films| {
-        let mut rng = of_seeds.borrow_mut();
-        let drawn: Vec<usize> = (0..seeds).map(|_| rng.random_range(0..seeds)).collect();
-        statistic(&drawn, films)
-    })?;
-    Some(Bounds { low: interval.low, high: interval.high })
-}
-
-fn relative(patients: &[u32], synthetic: &Scored, real: &Scored, purpose: &str, tests: usize) -> Option<Relative> {
-    let all: Vec<usize> = (0..patients.len()).collect();
-    let pairs = synthetic.scores.len().min(real.scores.len());
-    let each = |scored: &Scored| (0..pairs).map(|seed| scored.mean_auroc(seed, &all)).collect::<Option<Vec<f64>>>();
-    let (above, below) = (each(synthetic)?, each(real)?);
-    let ratio = stats::mean(&above)? / stats::mean(&below)?;
-    let interval = bootstrap(patients, &format!("{purpose}, ratio"), pairs, |seeds, films| {
-        let under = real.mean(seeds, films).filter(|&v| v > 0.0)?;
-        Some(synthetic.mean(seeds, films)? / under)
-    });
-    let difference = stats::paired_t_test(&above, &below).map(|test: TTest| Difference {
-        mean: test.mean,
-        t: test.t,
-        freedom: test.freedom,
-        p: test.p,
-        p_bonferroni: stats::bonferroni(test.p, tests),
-        tests,
-    });
-    let seeds = above.iter().zip(&below).map(|(a, b)| a / b).collect();
-    Some(Relative { ratio, interval, seeds, difference })
-}
-
-/// Lines that say how networks were trained.
-mod training {
-    use crate::benchmark::spec::{GeneratorSetting, SweepSpec};
-    use crate::training::RunSpec;
-    use crate::training::spec::Loss;
-
-    /// A generator's training in a line.
-    pub fn line(setting: &GeneratorSetting, run: &RunSpec) -> String {
-        let loss = match run.loss {
-            Loss::WganGp { .. } => "WGAN-GP as published",
-            Loss::R1 { .. } => "logistic loss with R1 (not the paper's)",
-        };
-        let preset = if setting.spec.is_some() { "own specification" } else { &setting.preset };
-        let anchor = if run.anchor.is_some() { ", anchored to principal components (not the paper's)" } else { "" };
-        format!(
-            "{preset}: {loss}, {} kimg, at most {} feature maps{anchor}",
-            run.schedule.total_kimg, run.network.feature_max
-        )
-    }
-
-    /// The classifier in a line.
-    pub fn classifier_line(spec: &SweepSpec) -> String {
-        match spec.classifier.spec(spec.factor.side(0), 1, spec.as_published) {
-            Ok(own) => format!(
-                "{}, at most {} epochs of at most {} images, batch {}, {}",
-                own.preset.name(),
-                own.epochs,
-                own.epoch_images,
-                own.batch,
-                if own.class_weights { "findings weighted by their frequency" } else { "unweighted" }
-            ),
-            Err(_) => spec.classifier.preset.clone(),
-        }
-    }
 }
 
 /// A small result for the tests of those who read results.
@@ -448,6 +231,7 @@ pub(crate) mod example {
                 ratio: auroc / real,
                 interval: Some(Bounds { low: auroc / real - 0.01, high: auroc / real + 0.01 }),
                 seeds: vec![auroc / real; 3],
+                findings: vec![Some(Bounds { low: auroc / real - 0.04, high: auroc / real + 0.04 }), None],
                 difference: Some(Difference {
                     mean: auroc - real,
                     t: -3.0,
@@ -494,6 +278,16 @@ pub(crate) mod example {
             software: "0".to_owned(),
             spec: "b".repeat(64),
         }
+    }
+
+    /// A mix: real films alone, and one sample for each of them.
+    pub fn mix() -> SweepResult {
+        let mut mix = result();
+        "mix".clone_into(&mut mix.factor);
+        (mix.points[0].value, mix.points[1].value) = (0.0, 1.0);
+        mix.points[0].values.truncate(1);
+        mix.points[1].values.remove(0);
+        mix
     }
 
     fn finding_test(finding: &str, auroc: f64) -> crate::benchmark::folder::FindingTest {

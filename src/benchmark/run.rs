@@ -311,6 +311,7 @@ mod tests {
             factor: Factor::Classes {
                 resolution: 32,
                 least_count: 4,
+                no_finding: None,
                 ranked_on: RankedOn::All,
                 shuffled: true,
                 grid: vec![point(3, 10), point(2, 12)],

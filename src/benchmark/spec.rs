@@ -1,8 +1,12 @@
 //! The sweep as data: cohort, factor and grid, generators, classifier, seeds; TOML that a person can read and edit.
 
+mod factor;
+
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+
+pub use factor::{ClassPoint, Factor, RankedOn};
 
 use super::BenchmarkError;
 use crate::cohort::phantom;
@@ -104,151 +108,6 @@ impl Phantoms {
     /// A sentence that says which words are known.
     pub fn kind(&self) -> Result<phantom::Kind, String> {
         self.body.parse()
-    }
-}
-
-/// What changes from point to point. A class is a combination of findings; combinations that are rare in the whole cohort
-/// (and films with no label at all) are left out first. Facts on the GAN benchmark, §2.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-pub enum Factor {
-    /// Number of classes: the k commonest combinations, the same number of films of each (§2a).
-    Classes {
-        /// Side in pixels.
-        resolution: usize,
-        /// Combinations with as many films or fewer are left out.
-        least_count: usize,
-        /// Where combinations are counted to rank them.
-        ranked_on: RankedOn,
-        /// Whether films of a combination are shuffled before the first so many are taken, or taken in their stored order.
-        shuffled: bool,
-        /// Points, the most classes first.
-        grid: Vec<ClassPoint>,
-        /// Validation films of each class.
-        validation: usize,
-        /// Test films of each class.
-        test: usize,
-    },
-    /// Films of each class, from nested subsets (§2b).
-    Samples {
-        /// Side in pixels.
-        resolution: usize,
-        /// Combinations with as many films or fewer are left out.
-        least_count: usize,
-        /// How many of the combinations commonest in the train fold; left out: all that remain.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        classes: Option<usize>,
-        /// Train films of each class, descending.
-        grid: Vec<usize>,
-        /// Validation films of each class.
-        validation: usize,
-        /// Test films of each class.
-        test: usize,
-    },
-    /// Side in pixels, on the whole train fold with its own frequencies (§2c).
-    Resolution {
-        /// Combinations with as many films or fewer are left out.
-        least_count: usize,
-        /// Sides, ascending.
-        grid: Vec<usize>,
-        /// Validation films in all, each combination in its share.
-        validation: usize,
-        /// Test films in all, each combination in its share.
-        test: usize,
-    },
-    /// Samples added to the real films, in multiples of their number. Not in the paper.
-    Mix {
-        /// Side in pixels.
-        resolution: usize,
-        /// Combinations with as many films or fewer are left out.
-        least_count: usize,
-        /// How many of the commonest combinations.
-        classes: usize,
-        /// Train films of each class.
-        train: usize,
-        /// Validation films of each class.
-        validation: usize,
-        /// Test films of each class.
-        test: usize,
-        /// Samples for each real film, ascending; 0 is the real films alone.
-        grid: Vec<f64>,
-    },
-}
-
-/// Where combinations are counted to rank them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RankedOn {
-    /// All films, as published for the chest.
-    All,
-    /// The train fold, as published for the brain.
-    Train,
-}
-
-/// One point of a sweep over the number of classes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ClassPoint {
-    /// Number of classes.
-    pub classes: usize,
-    /// Train films of each class.
-    pub train: usize,
-}
-
-impl Factor {
-    /// Number of points.
-    pub fn points(&self) -> usize {
-        match self {
-            Self::Classes { grid, .. } => grid.len(),
-            Self::Samples { grid, .. } | Self::Resolution { grid, .. } => grid.len(),
-            Self::Mix { grid, .. } => grid.len(),
-        }
-    }
-
-    /// The number that stands on the axis.
-    ///
-    /// # Panics
-    /// When there is no such point, as for a slice.
-    pub fn value(&self, point: usize) -> f64 {
-        match self {
-            Self::Classes { grid, .. } => grid[point].classes as f64,
-            Self::Samples { grid, .. } | Self::Resolution { grid, .. } => grid[point] as f64,
-            Self::Mix { grid, .. } => grid[point],
-        }
-    }
-
-    /// Side of the images at a point.
-    ///
-    /// # Panics
-    /// When there is no such point, as for a slice.
-    pub fn side(&self, point: usize) -> usize {
-        match self {
-            Self::Classes { resolution, .. } | Self::Samples { resolution, .. } | Self::Mix { resolution, .. } => {
-                *resolution
-            }
-            Self::Resolution { grid, .. } => grid[point],
-        }
-    }
-
-    /// The word for the kind, as in the spec.
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::Classes { .. } => "classes",
-            Self::Samples { .. } => "samples",
-            Self::Resolution { .. } => "resolution",
-            Self::Mix { .. } => "mix",
-        }
-    }
-
-    /// What the axis says.
-    pub fn axis(kind: &str) -> &'static str {
-        match kind {
-            "classes" => "Classes (combinations of findings)",
-            "samples" => "Training films per class",
-            "resolution" => "Side in pixels",
-            "mix" => "Samples per real film",
-            _ => "Value",
-        }
     }
 }
 
@@ -462,6 +321,11 @@ impl SweepSpec {
         check((1..names.len()).all(|i| !names[..i].contains(&names[i])), "two generators have one name")?;
         check((1..=64).contains(&self.factor.points()), "factor.grid must have 1 to 64 points")?;
         let count = |n: usize| (1..=100_000_000).contains(&n);
+        // Fewer would make the films of no finding a rare combination, and leave all of them out.
+        check(
+            self.factor.no_finding().is_none_or(|most| most > self.factor.least_count()),
+            "factor.no_finding must be above least_count",
+        )?;
         match &self.factor {
             Factor::Classes { grid, validation, test, .. } => {
                 check(count(*validation) && count(*test), "validation and test must be at least 1 film per class")?;
@@ -511,5 +375,29 @@ impl SweepSpec {
         let epochs = self.classifier.epochs.is_none_or(|n| (1..=10_000).contains(&n));
         check(epochs, "classifier.epochs must be 1 to 10000")?;
         check(self.classifier.epoch_images.is_none_or(count), "classifier.epoch_images must be at least 1")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::benchmark::presets::preset;
+
+    #[test]
+    fn as_published_class_weights_are_off_and_findings_of_one_class_count() {
+        let classifier = preset("paper-classes", Path::new("cohort")).unwrap().classifier;
+        for as_published in [false, true] {
+            let spec = classifier.spec(32, 1, as_published).unwrap();
+            assert_eq!((spec.class_weights, spec.undefined_counts_as_zero), (!as_published, as_published));
+        }
+    }
+
+    #[test]
+    fn what_is_left_out_of_a_spec_is_left_out_of_its_text() {
+        let mut spec = preset("small-classes", Path::new("cohort")).unwrap();
+        assert!(!spec.to_toml().contains("no_finding"));
+        let Factor::Classes { no_finding, least_count, .. } = &mut spec.factor else { panic!("another factor") };
+        *no_finding = Some(*least_count);
+        assert!(SweepSpec::parse(&spec.to_toml()).unwrap_err().contains("above least_count"));
     }
 }

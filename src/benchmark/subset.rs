@@ -10,7 +10,7 @@ use rand::seq::SliceRandom;
 use super::spec::{Factor, RankedOn};
 use crate::cohort::{Fold, Pack};
 use crate::compute::random;
-use crate::finding::{Combination, Vocabulary};
+use crate::finding::{Combination, NO_FINDING, Vocabulary};
 use crate::store;
 
 /// What is known of each film of a cohort when films are chosen: its class and its fold.
@@ -32,6 +32,23 @@ impl Catalogue {
     fn name(&self, class: &Combination) -> String {
         let name = |&i: &u16| self.vocabulary.findings.get(usize::from(i)).map_or("?", String::as_str);
         class.0.iter().map(name).collect::<Vec<_>>().join(" + ")
+    }
+
+    /// The same with at most `most` films of "No Finding" alone, the first of them once shuffled (§1); the others lose that
+    /// label, and films without a label belong to no class.
+    ///
+    /// # Errors
+    /// A sentence, where the vocabulary has no such label.
+    fn capped(&self, most: usize) -> Result<Self, String> {
+        let place = self.vocabulary.position(NO_FINDING).ok_or_else(|| {
+            format!("no_finding limits films of \"{NO_FINDING}\", a label that the cohort does not have; leave it out")
+        })?;
+        let healthy = Combination(vec![place as u16]);
+        let mut films: Vec<usize> = (0..self.films.len()).filter(|&film| self.films[film].0 == healthy).collect();
+        films.shuffle(&mut random::stream(1000, "films of no finding"));
+        let mut capped = self.clone();
+        films.into_iter().skip(most).for_each(|film| capped.films[film].0 = Combination(Vec::new()));
+        Ok(capped)
     }
 
     /// Combinations with more than `least_count` films in the whole cohort, with their number where they are to be ranked,
@@ -98,6 +115,8 @@ impl Subset {
     /// # Errors
     /// A sentence that names the class that has too few films, and the remedy.
     pub fn build(cohort: &Catalogue, factor: &Factor, point: usize) -> Result<Self, String> {
+        let capped = factor.no_finding().map(|most| cohort.capped(most)).transpose()?;
+        let cohort = capped.as_ref().unwrap_or(cohort);
         match *factor {
             Factor::Classes { least_count, ranked_on, shuffled, ref grid, validation, test, .. } => {
                 let ranked = cohort.ranked(least_count, ranked_on);
@@ -273,6 +292,7 @@ mod tests {
         Factor::Classes {
             resolution: 32,
             least_count: 10,
+            no_finding: None,
             ranked_on,
             shuffled,
             grid: grid.iter().map(|&(classes, train)| ClassPoint { classes, train }).collect(),
@@ -343,7 +363,7 @@ mod tests {
         let columns = |point| Subset::build(&cohort, &factor, point).unwrap().columns;
         assert_eq!(columns(0), [0, 1, 2, 3, 4]);
         assert_eq!(columns(1), [0, 1]);
-        let whole = Factor::Resolution { least_count: 10, grid: vec![32], validation: 9, test: 9 };
+        let whole = Factor::Resolution { least_count: 10, no_finding: None, grid: vec![32], validation: 9, test: 9 };
         assert_eq!(Subset::build(&cohort, &whole, 0).unwrap().columns.len(), 6);
     }
 
@@ -353,6 +373,7 @@ mod tests {
         let factor = Factor::Samples {
             resolution: 32,
             least_count: 10,
+            no_finding: None,
             classes: Some(4),
             grid: vec![20, 12, 5],
             validation: 6,
@@ -376,15 +397,23 @@ mod tests {
         assert!((1..4).all(|class| places(class) == places(0)));
         assert!(!places(0).is_sorted() && places(0).iter().all(|&place| place < 20));
         // Left out, all classes that are common enough take part.
-        let all =
-            Factor::Samples { resolution: 32, least_count: 31, classes: None, grid: vec![5], validation: 2, test: 2 };
+        let all = Factor::Samples {
+            resolution: 32,
+            least_count: 31,
+            no_finding: None,
+            classes: None,
+            grid: vec![5],
+            validation: 2,
+            test: 2,
+        };
         assert_eq!(Subset::build(&cohort, &all, 0).unwrap().classes.len(), 5);
     }
 
     #[test]
     fn resolution_takes_the_whole_train_fold_and_shares_of_the_others() {
         let cohort = cohort();
-        let factor = Factor::Resolution { least_count: 10, grid: vec![32, 64], validation: 33, test: 1000 };
+        let factor =
+            Factor::Resolution { least_count: 10, no_finding: None, grid: vec![32, 64], validation: 33, test: 1000 };
         let subset = Subset::build(&cohort, &factor, 0).unwrap();
         assert_eq!(subset.train.len(), 40 + 30 + 26 + 18 + 20);
         // 33 of 67, in the order 64, 56, 50, 44, 32 of all films: 12, 30, 10, 9, 6 of validation.
@@ -394,13 +423,55 @@ mod tests {
     }
 
     #[test]
+    fn a_mix_has_the_same_films_at_every_ratio() {
+        let cohort = cohort();
+        let grid = vec![0.0, 0.5, 2.0];
+        let factor =
+            Factor::Mix { resolution: 32, least_count: 10, classes: 3, train: 8, validation: 5, test: 4, grid };
+        let first = Subset::build(&cohort, &factor, 0).unwrap();
+        assert_eq!(names(&first), [vec![0], vec![1, 2], vec![2]]);
+        for (fold, each) in [(Fold::Train, 8), (Fold::Validation, 5), (Fold::Test, 4)] {
+            assert_eq!(per_class(&cohort, &first, fold), [each; 3]);
+        }
+        assert!((1..3).all(|point| Subset::build(&cohort, &factor, point).unwrap() == first));
+    }
+
+    #[test]
+    fn films_of_no_finding_are_capped_before_anything_is_chosen_and_no_others() {
+        let vocabulary = Vocabulary::new("own", [NO_FINDING, "B", "C", "D", "E", "F"]);
+        let named = Catalogue { vocabulary, ..cohort() };
+        let factor = |no_finding| Factor::Resolution {
+            least_count: 10,
+            no_finding,
+            grid: vec![32, 64],
+            validation: 1000,
+            test: 1000,
+        };
+        let films = |no_finding| {
+            let subset = Subset::build(&named, &factor(no_finding), 0).unwrap();
+            let of = |fold| per_class(&named, &subset, fold);
+            let each = of(Fold::Train).into_iter().zip(of(Fold::Validation)).zip(of(Fold::Test));
+            (names(&subset), each.map(|((train, validation), test)| train + validation + test).collect::<Vec<_>>())
+        };
+        // 64 films have no finding; the other combinations keep all of theirs.
+        let others = [vec![1], vec![1, 2], vec![2], vec![3, 4]];
+        let (classes, counts) = films(Some(20));
+        assert_eq!((&classes[..4], &classes[4], counts), (&others[..], &vec![0], vec![56, 50, 44, 32, 20]));
+        assert_eq!(films(Some(64)), films(None));
+        let built = |point| Subset::build(&named, &factor(Some(20)), point).unwrap();
+        assert_eq!(built(0), built(1));
+        let without = Subset::build(&cohort(), &factor(Some(20)), 0).unwrap_err();
+        assert!(without.contains("leave it out"), "{without}");
+    }
+
+    #[test]
     fn too_few_films_are_told_with_the_class_and_the_remedy() {
         let cohort = cohort();
         let refused = |factor: &Factor| Subset::build(&cohort, factor, 0).unwrap_err();
         let text = refused(&classes(RankedOn::All, true, &[(5, 21)]));
         assert!(text.contains("\"B\" has 18 films in the train fold, and 21"), "{text}");
         assert!(refused(&classes(RankedOn::All, true, &[(9, 1)])).contains("lower least_count"));
-        let none = Factor::Resolution { least_count: 1000, grid: vec![32], validation: 1, test: 1 };
+        let none = Factor::Resolution { least_count: 1000, no_finding: None, grid: vec![32], validation: 1, test: 1 };
         assert!(refused(&none).contains("lower least_count"));
     }
 }

@@ -9,6 +9,7 @@ mod demo;
 mod page;
 mod picked;
 mod shelf;
+mod term;
 
 use std::path::PathBuf;
 
@@ -19,7 +20,8 @@ use super::notice::Notices;
 use super::task::{Outcome, Task};
 use super::theme;
 use super::training::Places;
-use crate::benchmark::figure::{Choice, Figure, View};
+use crate::benchmark::figure::drawing::PAPER;
+use crate::benchmark::figure::{self, Choice, Figure, View};
 use crate::benchmark::report;
 use crate::store;
 use demo::Demo;
@@ -41,7 +43,8 @@ pub enum Page {
 /// The files a result can be written to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FigureForm {
-    /// The figure as it is shown: SVG with its text as text, or PNG where the file's name ends so.
+    /// The figure as it is shown, that of the mean or one for each finding: SVG with its text as text, or PNG where the
+    /// file's name ends so.
     Figure,
     /// All numbers.
     Csv,
@@ -70,6 +73,8 @@ pub struct Benchmarks {
     choice: Choice,
     picked: Option<Picked>,
     page: Page,
+    /// Whether the table is that of single findings.
+    per_finding: bool,
     demo: Option<Demo>,
     writing: Option<Task<Result<PathBuf, String>>>,
 }
@@ -89,6 +94,7 @@ impl Benchmarks {
             choice: Choice::default(),
             picked: None,
             page: Page::default(),
+            per_finding: false,
             demo: None,
             writing: None,
         };
@@ -186,18 +192,25 @@ impl Benchmarks {
     /// A name to begin with for a file of the result on screen; `None` where there is none.
     pub fn file_name(&self, form: FigureForm) -> Option<String> {
         let entry = self.entries.get(self.chosen)?;
-        Some(format!("{}.{}", entry.result.name, form.extension()))
+        let findings = if self.page == Page::Findings { "-findings" } else { "" };
+        let relative = if self.choice.view == View::Ratio { "-relative" } else { "" };
+        let shown = if form == FigureForm::Figure { format!("{findings}{relative}") } else { String::new() };
+        Some(format!("{}{shown}.{}", entry.result.name, form.extension()))
     }
 
     /// Writes the result on screen in the background.
     pub fn export(&mut self, ctx: &egui::Context, form: FigureForm, path: PathBuf, notices: &mut Notices) {
         let Some(entry) = self.entries.get(self.chosen) else { return };
-        let (result, choice) = (entry.result.clone(), self.choice.clone());
+        let (result, choice, page) = (entry.result.clone(), self.choice.clone(), self.page);
         let task = Task::spawn("export benchmark", ctx, move |_| {
             let pixels = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("png"));
+            let drawing = || match page {
+                Page::Findings => figure::sheet(&result, &choice, &PAPER),
+                Page::Curves | Page::Table => Figure::of(&result, &choice).drawing(&PAPER),
+            };
             let bytes = match form {
-                FigureForm::Figure if pixels => report::png(&Figure::of(&result, &choice))?,
-                FigureForm::Figure => report::svg(&Figure::of(&result, &choice)).into_bytes(),
+                FigureForm::Figure if pixels => report::png(&drawing())?,
+                FigureForm::Figure => report::svg(&drawing()).into_bytes(),
                 FigureForm::Csv => report::csv(&result).into_bytes(),
                 FigureForm::Html => report::html(&result).into_bytes(),
             };
@@ -330,6 +343,14 @@ mod tests {
         settle(&mut window);
         assert_eq!(window.state().benchmarks().page(), Page::Table);
         assert!(window.query_by_label("0.740 (0.720–0.760)").is_some());
+        assert!(window.query_by_label("0.200 / 0.200 / 0.200").is_none());
+        window.get_by_label("Per finding").click();
+        settle(&mut window);
+        assert!(window.query_all_by_label("0.200 / 0.200 / 0.200").next().is_some());
+        window.get_by_label("p by seed ?").click();
+        window.run_steps(4);
+        let meaning = report::definition("p of a finding");
+        assert!(window.query_all_by_label(meaning).count() > 1, "once in the list below, once beside the word");
         window.check_accessibility();
     }
 
@@ -340,14 +361,9 @@ mod tests {
         std::fs::create_dir_all(&folder).unwrap();
         write_json(&folder.join("result.json"), &example::result()).unwrap();
         let mut window = window(data.path());
-        for (key, modifiers, name, part) in [
-            (egui::Key::E, egui::Modifiers::COMMAND, "a.svg", "<svg"),
-            (egui::Key::E, egui::Modifiers::COMMAND, "a.png", "PNG"),
-            (egui::Key::S, egui::Modifiers::COMMAND, "a.csv", "cpD-GAN"),
-            (egui::Key::E, egui::Modifiers::COMMAND | egui::Modifiers::SHIFT, "a.html", "<!doctype html>"),
-        ] {
+        let save = |window: &mut Harness<'static, App>, (key, modifiers), name: &str, part: &str| {
             window.key_press_modifiers(modifiers, key);
-            settle(&mut window);
+            settle(window);
             window.key_press_modifiers(egui::Modifiers::COMMAND, egui::Key::A);
             window.step();
             let path = data.path().join(name);
@@ -355,13 +371,35 @@ mod tests {
             window.step();
             window.key_press(egui::Key::Enter);
             window.step();
-            settle(&mut window);
+            settle(window);
             let bytes = std::fs::read(&path).unwrap();
             assert!(String::from_utf8_lossy(&bytes).contains(part), "{name}");
+            bytes
+        };
+        for (key, modifiers, name, part) in [
+            (egui::Key::E, egui::Modifiers::COMMAND, "a.svg", "<svg"),
+            (egui::Key::E, egui::Modifiers::COMMAND, "a.png", "PNG"),
+            (egui::Key::S, egui::Modifiers::COMMAND, "a.csv", "cpD-GAN"),
+            (egui::Key::E, egui::Modifiers::COMMAND | egui::Modifiers::SHIFT, "a.html", "<!doctype html>"),
+        ] {
+            let bytes = save(&mut window, (key, modifiers), name, part);
             if part == "PNG" {
                 assert_eq!(image::load_from_memory(&bytes).unwrap().width(), 2280);
             }
         }
+        // What is exported is what is shown.
+        let figure = (egui::Key::E, egui::Modifiers::COMMAND);
+        window.get_by_label("Findings").click();
+        settle(&mut window);
+        save(&mut window, figure, "findings.svg", "AUROC, one finding");
+        window.get_by_label("Relative to real").click();
+        settle(&mut window);
+        save(&mut window, figure, "ratios.svg", "AUROC synthetic / real, one finding");
+        let bytes = save(&mut window, figure, "ratios.png", "PNG");
+        assert_eq!(image::load_from_memory(&bytes).unwrap().width(), 2280);
+        window.get_by_label("Curves").click();
+        settle(&mut window);
+        save(&mut window, figure, "ratio.svg", "as good as phantom films");
         window.get_by_label(crate::desktop::command::Command::CopyTable.text()).click();
         let copied = (0..4).find_map(|_| {
             window.step();
@@ -413,7 +451,8 @@ mod tests {
         let at = plot.left_bottom() + egui::vec2(across as f32 * plot.width(), -(up as f32) * plot.height());
         let told = hover(&mut window, at);
         assert!(
-            told.iter().any(|text| text.starts_with("cpD-GAN (N = 3 seeds)\n2: 0.780\n95 % 0.760 to 0.800")),
+            told.iter().any(|text| text.starts_with("cpD-GAN (N = 3 seeds)\n2: 0.780\n95 % 0.760 to 0.800")
+                && text.ends_with("N = 60 test patients, 3 seeds")),
             "{told:?}"
         );
         for pressed in [true, false] {

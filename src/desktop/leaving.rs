@@ -17,7 +17,7 @@ impl Leaving {
     /// Holds back a window that is being closed while runs go on, to ask first.
     pub fn hold_back(&mut self, ctx: &egui::Context, runs: &[Run]) {
         let closing = ctx.input(|input| input.viewport().close_requested());
-        if closing && !self.answered && runs.iter().any(goes_on_here) {
+        if closing && !self.answered && runs.iter().any(Run::runs_here) {
             ctx.send_viewport_cmd(ViewportCommand::CancelClose);
             self.asked = true;
         }
@@ -37,7 +37,7 @@ impl Leaving {
             return Ok(());
         }
         let waiting = runs.iter().filter(|run| run.queued.is_some() && !run.status.state.is_running()).count();
-        let running: Vec<&Run> = runs.iter().filter(|run| goes_on_here(run)).collect();
+        let running: Vec<&Run> = runs.iter().filter(|run| run.runs_here()).collect();
         let [mut leave, mut pause] = [false; 2];
         let modal = Modal::new(Id::unique("leaving")).show(ctx, |ui| {
             ui.set_width((ctx.content_rect().width() - 96.0).min(440.0));
@@ -79,9 +79,4 @@ impl Leaving {
         }
         Ok(())
     }
-}
-
-/// Whether a run is a process of this machine; what a cluster or another host does is no question here.
-fn goes_on_here(run: &Run) -> bool {
-    run.status.state.is_running() && run.status.holder.as_ref().is_some_and(run_folder::Holder::is_here)
 }

@@ -31,7 +31,7 @@ pub const PAPER: Palette = Palette {
     grid: "#E3E8ED",
     real: "#0F6E86",
     cpd: "#9A6A00",
-    prog: "#C99A2E",
+    prog: "#B5851A",
     published: "#8A949E",
 };
 
@@ -142,22 +142,28 @@ fn line(from: (f64, f64), to: (f64, f64), pen: Pen) -> Shape {
     Shape::Path { points: vec![from, to], closed: false, fill: None, pen: Some(pen) }
 }
 
+pub(super) fn text(at: (f64, f64), anchor: Anchor, size: f64, color: &'static str, words: &str) -> Shape {
+    Shape::Text { at, anchor, size, color, upwards: false, words: words.to_owned() }
+}
+
+/// Where axes and curves stand on the paper, and how large the words and signs about them are.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Plot {
+    /// Upper left corner.
+    pub min: (f64, f64),
+    /// Lower right corner.
+    pub max: (f64, f64),
+    /// Height of the words.
+    pub words: f64,
+    /// Breadth of a sign from its middle.
+    pub sign: f64,
+    /// Whether the line across is named.
+    pub named: bool,
+}
+
 impl Figure {
     /// The figure as shapes.
     pub fn drawing(&self, palette: &Palette) -> Drawing {
-        let height = HEIGHT + LEGEND_LINE * self.series.len().max(1) as f64;
-        let (low, high) = self.extent();
-        let x = |place: f64| LEFT + (place - low) / (high - low) * (WIDTH - LEFT - RIGHT);
-        let span = (self.range.1 - self.range.0).max(1e-9);
-        let y = |value: f64| HEIGHT - BOTTOM - (value - self.range.0) / span * (HEIGHT - TOP - BOTTOM);
-        let text = |at, anchor, size, color, words: &str| Shape::Text {
-            at,
-            anchor,
-            size,
-            color,
-            upwards: false,
-            words: words.to_owned(),
-        };
         let (text_ink, dim) = (palette.text, palette.dim);
         let mut shapes = vec![
             text((LEFT, 22.0), Anchor::Start, 15.0, text_ink, &self.title),
@@ -171,40 +177,78 @@ impl Figure {
             },
             text(((LEFT + WIDTH - RIGHT) / 2.0, HEIGHT - 12.0), Anchor::Middle, 12.0, dim, &self.x_label),
         ];
+        let max = (WIDTH - RIGHT, HEIGHT - BOTTOM);
+        self.plot(&mut shapes, &Plot { min: (LEFT, TOP), max, words: 12.0, sign: 4.0, named: true }, palette);
+        let height = HEIGHT + legend(&mut shapes, &self.series, (LEFT, HEIGHT), palette);
+        let described = format!("{}: {} against {}", self.title, self.y_label, self.x_label);
+        Drawing { size: (WIDTH, height), ground: palette.ground, described, shapes }
+    }
+
+    /// Axes and curves.
+    pub(super) fn plot(&self, shapes: &mut Vec<Shape>, plot: &Plot, palette: &Palette) {
+        let Plot { min: (left, top), max: (right, bottom), words, .. } = *plot;
+        let (low, high) = self.extent();
+        let x = |place: f64| left + (place - low) / (high - low) * (right - left);
+        let span = (self.range.1 - self.range.0).max(1e-9);
+        let y = |value: f64| bottom - (value - self.range.0) / span * (bottom - top);
+        let mut free = f64::NEG_INFINITY;
         for &tick in &self.ticks {
-            let at = (x(self.place(tick)), HEIGHT - BOTTOM + 18.0);
-            shapes.push(text(at, Anchor::Middle, 12.0, text_ink, &short(tick)));
+            let (at, number) = (x(self.place(tick)), short(tick));
+            // A digit is a little more than half as broad as high.
+            let half = 0.3 * words * number.len() as f64;
+            if at - half > free {
+                free = at + half + 0.4 * words;
+                shapes.push(text((at, bottom + 1.5 * words), Anchor::Middle, words, palette.text, &number));
+            }
         }
         for height in self.heights() {
             let at = y(height);
-            shapes.push(text((LEFT - 8.0, at + 4.0), Anchor::End, 12.0, text_ink, &format!("{height:.2}")));
-            shapes.push(line((LEFT, at), (WIDTH - RIGHT, at), plain(palette.grid, 1.0)));
+            let number = format!("{height:.2}");
+            shapes.push(text((left - 0.66 * words, at + words / 3.0), Anchor::End, words, palette.text, &number));
+            shapes.push(line((left, at), (right, at), plain(palette.grid, 1.0)));
+        }
+        if let Some(level) = &self.level {
+            let across = |height: f64| [(left, y(height)), (right, y(height))];
+            if let Some((low, high)) = level.interval {
+                let [from, to] = across(low);
+                let points = across(high).into_iter().chain([to, from]).collect();
+                shapes.push(Shape::Path { points, closed: true, fill: Some((palette.real, 0.14)), pen: None });
+            }
+            let [from, to] = across(level.y);
+            shapes.push(line(from, to, plain(palette.real, 1.5)));
+            if plot.named {
+                let at = (right - 4.0, to.1 - 5.0);
+                shapes.push(text(at, Anchor::End, words, palette.real, &level.name));
+            }
         }
         let at = |mark: &Mark, value: f64| (x(self.place(mark.x)), y(value));
         // No curve's band lies over another's line, and no line over a sign.
         for part in [band, lines, signs] {
             for series in &self.series {
-                part(&mut shapes, series, palette.ink(series.ink), &at);
+                part(shapes, series, palette.ink(series.ink), plot.sign, &at);
             }
         }
-        for (row, series) in self.series.iter().enumerate() {
-            let at = HEIGHT + LEGEND_LINE * row as f64 + 4.0;
-            let color = palette.ink(series.ink);
-            let pen = Pen { color, width: 2.0, dash: dash(series.ink) };
-            shapes.push(line((LEFT, at), (LEFT + 28.0, at), pen));
-            sign(&mut shapes, series.ink, (LEFT + 14.0, at), color);
-            shapes.push(text((LEFT + 36.0, at + 4.0), Anchor::Start, 12.0, text_ink, &series.name));
-        }
-        let described = format!("{}: {} against {}", self.title, self.y_label, self.x_label);
-        Drawing { size: (WIDTH, height), ground: palette.ground, described, shapes }
     }
+}
+
+/// The curves' names with their signs, line by line from `at` on; their height.
+pub(super) fn legend(shapes: &mut Vec<Shape>, series: &[Series], at: (f64, f64), palette: &Palette) -> f64 {
+    for (row, series) in series.iter().enumerate() {
+        let (left, y) = (at.0, at.1 + LEGEND_LINE * row as f64 + 4.0);
+        let color = palette.ink(series.ink);
+        let pen = Pen { color, width: 2.0, dash: dash(series.ink) };
+        shapes.push(line((left, y), (left + 28.0, y), pen));
+        sign(shapes, series.ink, (left + 14.0, y), 4.0, color);
+        shapes.push(text((left + 36.0, y + 4.0), Anchor::Start, 12.0, palette.text, &series.name));
+    }
+    LEGEND_LINE * series.len().max(1) as f64
 }
 
 /// Where a height of a mark stands on the paper.
 type At<'a> = &'a dyn Fn(&Mark, f64) -> (f64, f64);
 
 /// The interval of one curve as a band.
-fn band(shapes: &mut Vec<Shape>, series: &Series, color: &'static str, at: At<'_>) {
+fn band(shapes: &mut Vec<Shape>, series: &Series, color: &'static str, _: f64, at: At<'_>) {
     let ends: Vec<(&Mark, (f64, f64))> = series.marks.iter().filter_map(|mark| Some((mark, mark.interval?))).collect();
     if ends.len() > 1 {
         let upper = ends.iter().map(|(mark, (_, high))| at(mark, *high));
@@ -215,7 +259,7 @@ fn band(shapes: &mut Vec<Shape>, series: &Series, color: &'static str, at: At<'_
 }
 
 /// The line of one curve, its intervals and its seeds.
-fn lines(shapes: &mut Vec<Shape>, series: &Series, color: &'static str, at: At<'_>) {
+fn lines(shapes: &mut Vec<Shape>, series: &Series, color: &'static str, size: f64, at: At<'_>) {
     let width = if series.ink == Ink::Published { 1.0 } else { 2.0 };
     shapes.push(Shape::Path {
         points: series.marks.iter().map(|mark| at(mark, mark.y)).collect(),
@@ -230,21 +274,21 @@ fn lines(shapes: &mut Vec<Shape>, series: &Series, color: &'static str, at: At<'
         for seed in &mark.seeds {
             let (x, y) = at(mark, *seed);
             let pen = Some(plain(color, 1.0));
-            shapes.push(Shape::Disc { at: (x + 7.0, y), radius: 2.0, fill: None, pen });
+            shapes.push(Shape::Disc { at: (x + 1.75 * size, y), radius: 0.5 * size, fill: None, pen });
         }
     }
 }
 
 /// The signs of one curve's points.
-fn signs(shapes: &mut Vec<Shape>, series: &Series, color: &'static str, at: At<'_>) {
+fn signs(shapes: &mut Vec<Shape>, series: &Series, color: &'static str, size: f64, at: At<'_>) {
     for mark in &series.marks {
-        sign(shapes, series.ink, at(mark, mark.y), color);
+        sign(shapes, series.ink, at(mark, mark.y), size, color);
     }
 }
 
 /// The sign of a curve's points: square for real, disc for samples, open diamond for published values.
-fn sign(shapes: &mut Vec<Shape>, ink: Ink, (x, y): (f64, f64), color: &'static str) {
-    let (diamond, square) = (3.0, 4.0);
+fn sign(shapes: &mut Vec<Shape>, ink: Ink, (x, y): (f64, f64), size: f64, color: &'static str) {
+    let diamond = 0.75 * size;
     shapes.push(match ink {
         Ink::Published => {
             let points = vec![(x, y - diamond), (x + diamond, y), (x, y + diamond), (x - diamond, y)];
@@ -252,10 +296,10 @@ fn sign(shapes: &mut Vec<Shape>, ink: Ink, (x, y): (f64, f64), color: &'static s
         }
         Ink::Real => {
             let corners = [(-1.0, -1.0), (1.0, -1.0), (1.0, 1.0), (-1.0, 1.0)];
-            let points = corners.map(|(i, j)| (x + i * square, y + j * square)).to_vec();
+            let points = corners.map(|(i, j)| (x + i * size, y + j * size)).to_vec();
             Shape::Path { points, closed: true, fill: Some((color, 1.0)), pen: None }
         }
-        Ink::Cpd | Ink::Prog => Shape::Disc { at: (x, y), radius: 4.0, fill: Some(color), pen: None },
+        Ink::Cpd | Ink::Prog => Shape::Disc { at: (x, y), radius: size, fill: Some(color), pen: None },
     });
 }
 
@@ -264,5 +308,41 @@ fn dash(ink: Ink) -> &'static [f64] {
         Ink::Prog => &[6.0, 4.0],
         Ink::Published => &[2.0, 3.0],
         Ink::Real | Ink::Cpd => &[],
+    }
+}
+
+/// Contrast of two colours, 1 to 21, as WCAG 2.1 defines it.
+#[cfg(test)]
+pub(crate) fn contrast(a: [u8; 3], b: [u8; 3]) -> f64 {
+    let luminance = |color: [u8; 3]| {
+        let [r, g, b] = color.map(|byte| {
+            let c = f64::from(byte) / 255.0;
+            if c <= 0.040_45 { c / 12.92 } else { ((c + 0.055) / 1.055).powf(2.4) }
+        });
+        0.2126 * r + 0.7152 * g + 0.0722 * b
+    };
+    let (a, b) = (luminance(a), luminance(b));
+    (a.max(b) + 0.05) / (a.min(b) + 0.05)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bytes(color: &str) -> [u8; 3] {
+        let [_, r, g, b] = u32::from_str_radix(&color[1..], 16).unwrap().to_be_bytes();
+        [r, g, b]
+    }
+
+    #[test]
+    fn every_curve_and_word_is_readable_on_paper() {
+        assert!((contrast([0; 3], [255; 3]) - 21.0).abs() < 1e-9);
+        let on_paper = |color: &str| contrast(bytes(color), bytes(PAPER.ground));
+        for ink in [Ink::Real, Ink::Cpd, Ink::Prog, Ink::Published] {
+            assert!(on_paper(PAPER.ink(ink)) >= 3.0, "{ink:?}: {}", on_paper(PAPER.ink(ink)));
+        }
+        for words in [PAPER.text, PAPER.dim, PAPER.real] {
+            assert!(on_paper(words) >= 4.5, "{words}: {}", on_paper(words));
+        }
     }
 }

@@ -5,20 +5,19 @@ use tiny_skia::{
     Color, FillRule, Paint, Path, PathBuilder, Pixmap, PremultipliedColorU8, Stroke, StrokeDash, Transform,
 };
 
-use super::Figure;
-use super::drawing::{Anchor, Drawing, Palette, Pen, Shape};
+use super::drawing::{Anchor, Drawing, Pen, Shape};
 
 /// Pixels for each unit of the drawing: 300 to the inch where the figure is 7.6 inches wide.
 const SCALE: f32 = 3.0;
 
-impl Figure {
-    /// The figure as a PNG, its text set in the face `font` (the bytes of a TrueType file).
+impl Drawing {
+    /// The drawing as a PNG, its text set in the face `font` (the bytes of a TrueType file).
     ///
     /// # Errors
     /// A sentence, when the face cannot be read or the picture cannot be encoded.
-    pub fn png(&self, palette: &Palette, font: &[u8]) -> Result<Vec<u8>, String> {
+    pub fn png(&self, font: &[u8]) -> Result<Vec<u8>, String> {
         let font = FontRef::try_from_slice(font).map_err(|e| format!("the face of figures cannot be read: {e}"))?;
-        let picture = paint(&self.drawing(palette), &font).ok_or("the figure has no size")?;
+        let picture = paint(self, &font).ok_or("the figure has no size")?;
         let (width, height) = (picture.width(), picture.height());
         // The paper covers everything, so that no pixel is transparent.
         let pixels = picture.pixels().iter().flat_map(|p| [p.red(), p.green(), p.blue()]).collect();
@@ -152,9 +151,9 @@ mod tests {
     #[test]
     fn signs_lines_and_words_stand_where_the_drawing_says() {
         let figure = Figure::of(&example::result(), &Choice::default());
-        let bytes = figure.png(&PAPER, FONT).unwrap();
-        let picture = image::load_from_memory(&bytes).unwrap().to_rgb8();
         let drawing = figure.drawing(&PAPER);
+        let bytes = drawing.png(FONT).unwrap();
+        let picture = image::load_from_memory(&bytes).unwrap().to_rgb8();
         assert_eq!(
             (f64::from(picture.width()), f64::from(picture.height())),
             (drawing.size.0 * 3.0, drawing.size.1 * 3.0)
@@ -184,6 +183,6 @@ mod tests {
         assert!(dark(64 * 3..200 * 3, 10 * 3..26 * 3) > 300);
         assert_eq!(dark(0..60 * 3, 0..30 * 3), 0);
         assert!(dark(4 * 3..20 * 3, 100 * 3..350 * 3) > 300);
-        assert!(figure.png(&PAPER, b"no face").unwrap_err().contains("cannot be read"));
+        assert!(drawing.png(b"no face").unwrap_err().contains("cannot be read"));
     }
 }

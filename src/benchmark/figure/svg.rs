@@ -2,30 +2,28 @@
 
 use std::fmt::Write as _;
 
-use super::Figure;
-use super::drawing::{Anchor, Palette, Pen, Shape};
+use super::drawing::{Anchor, Drawing, Pen, Shape};
 
 /// Text with the characters that XML keeps for itself written as entities.
 pub fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
-impl Figure {
-    /// The figure as SVG. `font` is a CSS `src` for the face "Figure" (a data URI), or `None` where the page has one.
-    pub fn svg(&self, palette: &Palette, font: Option<&str>) -> String {
-        let drawing = self.drawing(palette);
-        let (width, height) = drawing.size;
+impl Drawing {
+    /// The drawing as SVG. `font` is a CSS `src` for the face "Figure" (a data URI), or `None` where the page has one.
+    pub fn svg(&self, font: Option<&str>) -> String {
+        let (width, height) = self.size;
         let mut svg = format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\" \
              font-family=\"Figure, Roboto, sans-serif\" font-size=\"12\" role=\"img\" aria-label=\"{}\">",
-            escape(&drawing.described)
+            escape(&self.described)
         );
         // Writing to a String cannot fail; the results are let go.
         if let Some(font) = font {
             let _ = write!(svg, "<style>@font-face{{font-family:Figure;src:{font}}}</style>");
         }
-        let _ = write!(svg, "<rect width=\"{width}\" height=\"{height}\" fill=\"{}\"/>", drawing.ground);
-        for shape in &drawing.shapes {
+        let _ = write!(svg, "<rect width=\"{width}\" height=\"{height}\" fill=\"{}\"/>", self.ground);
+        for shape in &self.shapes {
             let _ = match shape {
                 Shape::Path { points, closed, fill, pen } => {
                     let name = if *closed { "polygon" } else { "polyline" };

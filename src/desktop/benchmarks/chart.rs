@@ -65,6 +65,7 @@ pub fn show(ui: &mut Ui, rect: Rect, figure: &Figure, small: bool, phantom: bool
     let painter = ui.painter_at(rect);
     let font = if small { theme::caption() } else { theme::text() };
     axes(&painter, &place, &colors, &font, small);
+    level(&painter, &place, ink(&colors, Ink::Real, phantom), small);
     for series in &figure.series {
         curve(&painter, &place, series, ink(&colors, series.ink, phantom), if small { 2.5 } else { 4.0 });
     }
@@ -91,6 +92,9 @@ pub fn show(ui: &mut Ui, rect: Rect, figure: &Figure, small: bool, phantom: bool
         let seeds: Vec<String> = mark.seeds.iter().map(|v| format!("{v:.3}")).collect();
         lines.push_str(&format!("\nseeds {}", seeds.join(", ")));
     }
+    if !mark.behind.is_empty() {
+        lines.push_str(&format!("\n{}", mark.behind));
+    }
     response.clone().on_hover_text_at_pointer(lines);
     Touched { hovered, clicked: hovered.filter(|_| response.clicked()) }
 }
@@ -102,6 +106,9 @@ fn described(figure: &Figure) -> String {
         let marks: Vec<String> =
             series.marks.iter().map(|mark| format!("{} at {}", short3(mark.y), short(mark.x))).collect();
         text.push_str(&format!("; {}: {}", series.name, marks.join(", ")));
+    }
+    if let Some(level) = &figure.level {
+        text.push_str(&format!("; a line across at {}: {}", short3(level.y), level.name));
     }
     text
 }
@@ -140,6 +147,21 @@ fn axes(painter: &Painter, place: &Place<'_>, colors: &Colors, font: &FontId, sm
     let mut turned = eframe::egui::epaint::TextShape::new(start, galley, colors.dim);
     turned.angle = -std::f32::consts::FRAC_PI_2;
     painter.add(turned);
+}
+
+/// The line across that curves are held against, with its band, and its name where there is room.
+fn level(painter: &Painter, place: &Place<'_>, color: Color32, small: bool) {
+    let Some(level) = &place.figure.level else { return };
+    if let Some((low, high)) = level.interval {
+        let y = place.y(high)..=place.y(low);
+        painter.rect_filled(Rect::from_x_y_ranges(place.plot.x_range(), y), 0.0, color.gamma_multiply(0.16));
+    }
+    let y = place.y(level.y);
+    painter.hline(place.plot.x_range(), y, Stroke::new(1.5, color));
+    if !small {
+        let at = pos2(place.plot.right() - 4.0, y - 2.0);
+        painter.text(at, Align2::RIGHT_BOTTOM, &level.name, theme::caption(), color);
+    }
 }
 
 fn curve(painter: &Painter, place: &Place<'_>, series: &Series, color: Color32, radius: f32) {
@@ -194,6 +216,30 @@ pub fn symbol(painter: &Painter, ink: Ink, at: Pos2, radius: f32, color: Color32
             let corner = |x: f32, y: f32| at + vec2(x, y) * radius;
             let corners = vec![corner(0.0, -1.0), corner(1.0, 0.0), corner(0.0, 1.0), corner(-1.0, 0.0)];
             painter.add(Shape::closed_line(corners, Stroke::new(1.0, color)));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use eframe::egui::Theme;
+
+    use super::*;
+    use crate::benchmark::figure::drawing::contrast;
+
+    #[test]
+    fn every_curve_is_readable_on_every_ground() {
+        for theme in [Theme::Dark, Theme::Light] {
+            let colors = Colors::of(theme);
+            for of in [Ink::Real, Ink::Cpd, Ink::Prog, Ink::Published] {
+                for (phantom, ground) in [false, true].into_iter().flat_map(|p| [(p, colors.ground), (p, colors.panel)])
+                {
+                    let color = ink(&colors, of, phantom);
+                    let bytes = |color: Color32| [color.r(), color.g(), color.b()];
+                    let found = contrast(bytes(color), bytes(ground));
+                    assert!(found >= 3.0, "{theme:?}: {of:?} on {ground:?} has only {found}");
+                }
+            }
         }
     }
 }

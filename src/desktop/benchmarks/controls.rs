@@ -6,7 +6,7 @@ use super::chart::{ink, symbol};
 use super::shelf::Entry;
 use super::{Benchmarks, Page, other};
 use crate::benchmark::figure::{Ink, View};
-use crate::benchmark::published;
+use crate::benchmark::{published, report};
 use crate::desktop::action::{Action, Actions};
 use crate::desktop::command::Command;
 use crate::desktop::task::time_left;
@@ -64,7 +64,7 @@ impl Benchmarks {
             }
         });
         let ratio = self.choice.view == View::Ratio;
-        if switch(ui, ratio, "Relative to real", "AUROC with samples over AUROC with real films, the real line at 1") {
+        if switch(ui, ratio, "Relative to real", report::definition("Relative performance")) {
             self.choice.view = other(self.choice.view);
         }
         if switch(ui, self.choice.seeds, "Single seeds", "Each repeat as a small ring beside its mean") {
@@ -86,6 +86,7 @@ impl Benchmarks {
             let name = match (entry.family, result.cohort.phantom) {
                 (None, true) => "Phantom films (in the real part)".to_owned(),
                 (None, false) => "Real films".to_owned(),
+                _ if result.is_mix() => format!("Films with samples of {}", entry.name),
                 _ => format!("Samples of {}", entry.name),
             };
             let hidden = self.choice.hidden.contains(&curve);

@@ -3,13 +3,14 @@
 use eframe::egui::{Align, Grid, Label, Layout, Rect, RichText, ScrollArea, Sense, Ui, UiBuilder, pos2, vec2};
 
 use super::chart::{self, ink, symbol};
+use super::term::term;
 use super::{Benchmarks, Page};
 use crate::benchmark::SweepResult;
-use crate::benchmark::figure::{Choice, Figure};
+use crate::benchmark::figure::{Figure, View};
 use crate::benchmark::{published, report};
 use crate::desktop::action::{Action, Actions};
 use crate::desktop::theme;
-use crate::desktop::widgets::{caption, section, text_button};
+use crate::desktop::widgets::{caption, section, text_button, toggle};
 
 /// Height kept for what the curves say.
 const WORDS: f32 = 150.0;
@@ -19,6 +20,9 @@ impl Benchmarks {
     pub(super) fn middle(&mut self, ui: &mut Ui, actions: &mut Actions) -> Option<(usize, usize)> {
         let result = &self.entries.get(self.chosen)?.result;
         heading(ui, result);
+        if self.page != Page::Table {
+            terms(ui, self.choice.view);
+        }
         if self.page != Page::Curves && self.picked.as_ref().is_some_and(|picked| picked.show(ui, actions)) {
             self.picked = None;
         }
@@ -33,7 +37,13 @@ impl Benchmarks {
             }
             Page::Findings => self.findings(ui, result),
             Page::Table => {
-                table(ui, result);
+                let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), 24.0), Sense::hover());
+                let tooltip =
+                    "Each finding of each curve at each point, with its tests, calibration and operating point";
+                if toggle(ui, rect, self.per_finding, "Per finding").on_hover_text(tooltip).clicked() {
+                    self.per_finding = !self.per_finding;
+                }
+                table(ui, result, self.per_finding);
                 None
             }
         }
@@ -68,32 +78,31 @@ impl Benchmarks {
     }
 
     fn findings(&self, ui: &mut Ui, result: &SweepResult) -> Option<(usize, usize)> {
-        let mut names: Vec<&String> = Vec::new();
-        for finding in result.points.iter().flat_map(|point| &point.findings) {
-            if !names.contains(&finding) {
-                names.push(finding);
-            }
-        }
         let mut clicked = None;
         ScrollArea::vertical().auto_shrink([false, false]).show(ui, |ui| {
             let columns = (ui.available_width() / 280.0).floor().max(1.0);
             let width = (ui.available_width() - 8.0 * (columns - 1.0)) / columns;
             ui.horizontal_wrapped(|ui| {
                 ui.spacing_mut().item_spacing = vec2(8.0, 8.0);
-                for name in names {
-                    let choice = Choice { finding: Some(name.clone()), published: false, ..self.choice.clone() };
-                    let figure = Figure::of(result, &choice);
+                for (name, figure) in Figure::of_findings(result, &self.choice) {
                     let (rect, _) = ui.allocate_exact_size(vec2(width - 1.0, 190.0), Sense::hover());
                     let colors = theme::colors(ui);
-                    let mut cell = ui.new_child(UiBuilder::new().max_rect(rect).id_salt(name));
+                    let mut cell = ui.new_child(UiBuilder::new().max_rect(rect).id_salt(&name));
                     let touched = chart::show(&mut cell, rect, &figure, true, result.cohort.phantom);
-                    let title = cell.painter().layout_no_wrap(name.clone(), theme::medium(theme::CAPTION), colors.text);
+                    let title = cell.painter().layout_no_wrap(name, theme::medium(theme::CAPTION), colors.text);
                     cell.painter().galley(pos2(rect.left() + 34.0, rect.top() + 2.0), title, colors.text);
                     clicked = clicked.or(touched.clicked);
                 }
             });
-            caption(ui, "One finding: mean over seeds, band by DeLong averaged over seeds. Not defined where all test films have \
-                         the finding, or none.");
+            let drawn = match self.choice.view {
+                View::Auroc => "band by DeLong, averaged over seeds",
+                View::Ratio => {
+                    "the line at 1 is as good as the films alone; band by the draws of patients and seeds behind the mean's, \
+                     which results of earlier versions do not hold"
+                }
+            };
+            let undefined = "Not defined where all test films have the finding, or none.";
+            caption(ui, format!("One finding: mean over seeds; {drawn}. {undefined}"));
         });
         clicked
     }
@@ -143,6 +152,17 @@ fn heading(ui: &mut Ui, result: &SweepResult) {
     });
 }
 
+/// What the figure shows, in words that tell what they mean.
+fn terms(ui: &mut Ui, view: View) {
+    ui.horizontal_wrapped(|ui| {
+        let words = match view {
+            View::Auroc => ["AUROC", "Interval of the AUROC"],
+            View::Ratio => ["Relative performance", "AUROC"],
+        };
+        words.into_iter().for_each(|word| term(ui, word, word));
+    });
+}
+
 /// Width of a sign with a curve's name.
 const SIGN: f32 = 210.0;
 
@@ -167,21 +187,26 @@ fn legend(ui: &mut Ui, figure: &Figure, phantom: bool) {
     }
 }
 
-fn table(ui: &mut Ui, result: &SweepResult) {
+fn table(ui: &mut Ui, result: &SweepResult, per_finding: bool) {
     let colors = theme::colors(ui);
+    let values = result.points.iter().flat_map(|point| point.values.iter().map(move |value| (point, value)));
+    let (heads, rows): (&[report::Head], Vec<Vec<String>>) = if per_finding {
+        let rows = values.flat_map(|(point, value)| report::finding_rows(result, point, value));
+        (&report::FINDING_HEADS, rows.collect())
+    } else {
+        (&report::HEADS, values.map(|(point, value)| report::row(result, point, value)).collect())
+    };
     ScrollArea::both().auto_shrink([false, false]).show(ui, |ui| {
-        Grid::new("numbers").striped(true).spacing(vec2(20.0, 6.0)).show(ui, |ui| {
-            for head in report::HEADS {
-                ui.label(RichText::new(head).font(theme::medium(theme::CAPTION)).color(colors.dim));
+        Grid::new(("numbers", per_finding)).striped(true).spacing(vec2(20.0, 6.0)).show(ui, |ui| {
+            for (words, defined) in heads {
+                term(ui, words, defined);
             }
             ui.end_row();
-            for point in &result.points {
-                for value in &point.values {
-                    for cell in report::row(result, point, value) {
-                        ui.label(RichText::new(cell).font(theme::text()));
-                    }
-                    ui.end_row();
+            for row in rows {
+                for cell in row {
+                    ui.label(RichText::new(cell).font(theme::text()));
                 }
+                ui.end_row();
             }
         });
         ui.add_space(16.0);
