@@ -38,7 +38,7 @@ fn tensorboard_itself_reads_what_a_run_wrote() {
         assert!(status.success(), "{words:?}");
     };
     negatoscope(&tiny_run::PACK, &path("pack"));
-    fs::write(path("spec.toml"), tiny_run::spec("boarded", 0.4, 0.1, true)).unwrap();
+    fs::write(path("spec.toml"), tiny_run::spec("boarded", 12.0, 4.0, true)).unwrap();
     negatoscope(&["train", path("spec.toml").to_str().unwrap(), "--out"], &path("run"));
 
     let output = Command::new(&python).args(["-c", READER]).arg(path("run/tensorboard")).output().unwrap();
@@ -48,7 +48,7 @@ fn tensorboard_itself_reads_what_a_run_wrote() {
     let log = fs::read_to_string(path("run/events.jsonl")).unwrap();
     let events: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let of = |kind: &'static str| events.iter().filter(move |event| event["event"] == kind);
-    assert!(of("step").count() > 2 && of("sample").count() > 2, "{log}");
+    assert!(of("step").count() > 0 && of("sample").count() > 2, "{log}");
     for (tag, field) in
         [("loss/critic", "critic_loss"), ("loss/generator", "generator_loss"), ("progress/kimg", "kimg")]
     {

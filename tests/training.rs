@@ -296,9 +296,19 @@ fn slurm(world: &World) -> PathBuf {
     let state = folder.join("state");
     let quoted = state.to_string_lossy().replace('\'', r"'\''");
     for (name, text) in [
-        ("sbatch", format!("echo 'PENDING|Priority' > '{quoted}'; cp \"$2\" '{quoted}.script'; echo 41")),
+        (
+            "sbatch",
+            format!(
+                "echo 'PENDING|Priority' > '{quoted}.new'; mv '{quoted}.new' '{quoted}'; cp \"$2\" '{quoted}.script'; echo 41"
+            ),
+        ),
         ("squeue", format!("echo \"41|41|N/A|$(cat '{quoted}')\"")),
-        ("scancel", format!("echo 'CANCELLED|None' > '{quoted}'; kill -TERM $(cat '{quoted}.process') || true")),
+        (
+            "scancel",
+            format!(
+                "echo 'CANCELLED|None' > '{quoted}.new'; mv '{quoted}.new' '{quoted}'; kill -TERM $(cat '{quoted}.process') || true"
+            ),
+        ),
         ("sacct", "exit 1".to_owned()),
     ] {
         let path = folder.join(name);
@@ -313,7 +323,11 @@ fn slurm(world: &World) -> PathBuf {
 fn a_run_is_sent_to_a_cluster_followed_there_cancelled_and_sent_again() {
     let world = world();
     let folder = slurm(&world);
-    let says = |text: &str| std::fs::write(folder.join("state"), text).unwrap();
+    // Moved into place, so that nobody reads half a state.
+    let says = |text: &str| {
+        std::fs::write(folder.join("state.new"), text).unwrap();
+        std::fs::rename(folder.join("state.new"), folder.join("state")).unwrap();
+    };
     let mut options = options(&world);
     options.settings.as_mut().unwrap().cluster.commands = folder.to_string_lossy().into_owned();
     let mut window = common::window(options);

@@ -129,7 +129,7 @@ pub fn parse_squeue(text: &str) -> BTreeMap<JobId, JobState> {
     let line = |line: &str| {
         let mut fields = line.trim().splitn(5, '|');
         let (job, array, task) = (fields.next()?, fields.next()?, fields.next()?);
-        let (state, reason) = (fields.next()?, fields.next().unwrap_or_default());
+        let (state, reason) = (fields.next().filter(|state| !state.is_empty())?, fields.next().unwrap_or_default());
         let id = match task.parse() {
             Ok(task) => JobId { job: array.parse().ok()?, task: Some(task) },
             Err(_) => JobId { job: job.parse().ok()?, task: None },
