@@ -90,8 +90,9 @@ impl ChartView<'_> {
             .cursor_color(colors.dim)
             .y_axis_min_width(40.0)
             .set_margin_fraction(vec2(0.0, 0.08))
-            // No image is shown before the first.
+            // No image is shown before the first; all charts of a run reach as far as it has come.
             .include_x(0.0)
+            .include_x(self.runs.iter().map(|run| run.followed.history.reached).fold(0.0, f64::max))
             .allow_scroll(false)
             .allow_boxed_zoom(true)
             .x_grid_spacer(|input| even_marks(input.bounds, 6))

@@ -71,7 +71,7 @@ pub struct History {
     /// What a person should know, each sentence once, where it was told last.
     pub notices: Vec<Notice>,
     /// Real images shown at the last event, in thousands.
-    reached: f64,
+    pub reached: f64,
 }
 
 impl History {
