@@ -15,7 +15,7 @@ fn sweep(cohort: &Path, as_published: bool) -> SweepSpec {
     let classifier =
         ClassifierSetting { preset: "small".to_owned(), epochs: Some(1), epoch_images: Some(48), weights: None };
     let (seeds, generators) = (vec![Seed::Same(1)], Vec::new());
-    SweepSpec { as_published, seeds, factor, generators, classifier, ..preset("small-resolution", cohort).unwrap() }
+    SweepSpec { seeds, as_published, factor, generators, classifier, ..preset("small-resolution", cohort).unwrap() }
 }
 
 /// What a classifier is given to make its logits' frequencies right again, its AUROC when its epoch was chosen, and the

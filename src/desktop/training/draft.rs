@@ -169,7 +169,7 @@ impl Draft {
             choices.extend(self.device.clone().filter(|own| !choices.contains(own)));
         }
         let problem = self.verdict.problems.get(&path).cloned();
-        Field { choices, text, problem, path }
+        Field { path, text, choices, problem }
     }
 
     /// Takes what was typed into a field.
