@@ -3,9 +3,12 @@
 use super::SweepResult;
 
 /// The files, built into the program so that they are there wherever it is copied to.
-const FILES: [&str; 2] = [
+const FILES: [&str; 5] = [
     include_str!("../../assets/benchmarks/cxr-kermany-samples.json"),
+    include_str!("../../assets/benchmarks/cxr-kermany-classes.json"),
     include_str!("../../assets/benchmarks/phantom-chest-classes.json"),
+    include_str!("../../assets/benchmarks/phantom-chest-samples.json"),
+    include_str!("../../assets/benchmarks/phantom-chest-resolution.json"),
 ];
 
 /// All results that ship.
