@@ -13,6 +13,5 @@ pub mod memory;
 pub mod ops;
 pub mod parameters;
 pub mod random;
-pub mod threads;
 
 pub use ops::init;

@@ -23,7 +23,7 @@ use super::task::Task;
 use super::training::{Places, Training};
 use super::workspace::Workspace;
 use super::{Options, keys, rail, status, theme};
-use crate::compute::{random, threads};
+use crate::compute::random;
 use crate::generator::Recipe;
 use crate::radiograph::{Meaning, Window};
 
@@ -50,7 +50,6 @@ impl App {
     /// # Errors
     /// When the system has no threads for the workers.
     pub fn new(cc: &eframe::CreationContext<'_>, options: &Options) -> std::io::Result<Self> {
-        threads::give_way();
         let ctx = &cc.egui_ctx;
         theme::install(ctx);
         let settings = match &options.settings {
