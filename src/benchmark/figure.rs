@@ -10,7 +10,7 @@ pub use sheet::sheet;
 pub use svg::escape;
 
 use super::published;
-use super::result::{Point, SweepResult, Value};
+use super::result::{Point, SweepResult, Value, seeds};
 use crate::generator::Family;
 
 /// What stands on the upright axis.
@@ -219,10 +219,6 @@ fn height(result: &SweepResult, view: View, finding: Option<&str>) -> String {
 /// What plays the real part. The film that a phantom stands in for is never called real.
 fn films(result: &SweepResult) -> &'static str {
     if result.cohort.phantom { "phantom films" } else { "real films" }
-}
-
-fn seeds(count: usize) -> String {
-    if count == 1 { "1 seed".to_owned() } else { format!("{count} seeds") }
 }
 
 /// How many films, patients and seeds are behind a point of a curve.

@@ -1,6 +1,6 @@
 //! What a result says, in sentences: trends, the sign of label overfitting, classifiers at chance, and what is too little.
 
-use super::result::{Point, SweepResult, Value};
+use super::result::{Point, SweepResult, Value, seeds};
 use crate::generator::Family;
 use crate::stats::Bounds;
 
@@ -47,7 +47,7 @@ pub fn sentences(result: &SweepResult) -> Vec<String> {
     if result.seeds < 5 && result.curves.len() > 1 {
         sentences.push(format!(
             "With {} the tests across seeds have {} degrees of freedom and are weak; 5 seeds or more are advised.",
-            if result.seeds == 1 { "1 seed".to_owned() } else { format!("{} seeds", result.seeds) },
+            seeds(result.seeds),
             result.seeds.saturating_sub(1)
         ));
     }

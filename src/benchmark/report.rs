@@ -11,7 +11,7 @@ use super::figure::drawing::{Drawing, PAPER};
 use super::figure::{Choice, Figure, View, escape};
 use super::published;
 use super::reading;
-use super::result::{RESAMPLES, SweepResult};
+use super::result::{RESAMPLES, SweepResult, seeds};
 use crate::store;
 pub use definitions::{DEFINITIONS, definition};
 pub use table::{FINDING_HEADS, HEADS, Head, csv, finding_rows, row};
@@ -57,7 +57,7 @@ pub fn methods(result: &SweepResult) -> String {
     } else {
         ""
     };
-    let seeds = if result.seeds == 1 { "1 seed".to_owned() } else { format!("{} seeds", result.seeds) };
+    let seeds = seeds(result.seeds);
     format!(
         "Films: {}{} ({} films of {} patients, split by patient), varied in {what}. {} Intervals: percentile bootstrap of \
          patients and seeds, {RESAMPLES} draws.{code}",

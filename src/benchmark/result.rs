@@ -47,6 +47,11 @@ pub struct SweepResult {
     pub spec: String,
 }
 
+/// So many seeds, in words.
+pub fn seeds(count: usize) -> String {
+    if count == 1 { "1 seed".to_owned() } else { format!("{count} seeds") }
+}
+
 impl SweepResult {
     /// Cohort and name, the cohort once where the name holds it.
     pub fn title(&self) -> String {

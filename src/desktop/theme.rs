@@ -206,18 +206,11 @@ fn visuals(theme: Theme) -> Visuals {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::benchmark::figure::drawing;
 
-    /// Contrast as WCAG 2.1 defines it (relative luminance of sRGB, 1 to 21).
-    fn contrast(a: Color32, b: Color32) -> f32 {
-        let luminance = |color: Color32| {
-            let [r, g, b] = [color.r(), color.g(), color.b()].map(|byte| {
-                let c = f32::from(byte) / 255.0;
-                if c <= 0.040_45 { c / 12.92 } else { ((c + 0.055) / 1.055).powf(2.4) }
-            });
-            0.2126 * r + 0.7152 * g + 0.0722 * b
-        };
-        let (a, b) = (luminance(a), luminance(b));
-        (a.max(b) + 0.05) / (a.min(b) + 0.05)
+    fn contrast(a: Color32, b: Color32) -> f64 {
+        let bytes = |color: Color32| [color.r(), color.g(), color.b()];
+        drawing::contrast(bytes(a), bytes(b))
     }
 
     #[test]

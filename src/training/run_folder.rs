@@ -283,7 +283,12 @@ impl RunFolder {
 
     /// The checkpoint with the smallest Fréchet distance, which is kept beside the newest ones.
     pub fn best(&self) -> PathBuf {
-        self.root.join("checkpoints").join("best.safetensors")
+        Self::best_of(&self.root)
+    }
+
+    /// The same, of a folder that is only looked at.
+    pub fn best_of(root: &Path) -> PathBuf {
+        root.join("checkpoints").join("best.safetensors")
     }
 
     /// Where TensorBoard's files lie.

@@ -7,6 +7,7 @@ use super::term::term;
 use super::{Benchmarks, Page};
 use crate::benchmark::SweepResult;
 use crate::benchmark::figure::{Figure, View};
+use crate::benchmark::result::seeds;
 use crate::benchmark::{published, report};
 use crate::desktop::action::{Action, Actions};
 use crate::desktop::theme;
@@ -141,7 +142,7 @@ fn heading(ui: &mut Ui, result: &SweepResult) {
         let text = format!(
             "{} · {} · {} test films · classifier {}",
             if result.as_published { "as published" } else { "sound variant" },
-            if result.seeds == 1 { "1 seed".to_owned() } else { format!("{} seeds", result.seeds) },
+            seeds(result.seeds),
             tests.join(" / "),
             result.classifier
         );

@@ -40,7 +40,7 @@ impl Opening {
 fn file_of(root: &Path, step: u64) -> PathBuf {
     let own = root.join(RunFolder::checkpoint(step));
     match Best::read(root) {
-        Some(best) if best.step == step && !own.is_file() => Best::file(root),
+        Some(best) if best.step == step && !own.is_file() => RunFolder::best_of(root),
         _ => own,
     }
 }

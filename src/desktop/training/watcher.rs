@@ -91,11 +91,6 @@ pub struct Best {
 const MOST_HEAD: u64 = 16 << 20;
 
 impl Best {
-    /// Its file in the run folder `root`.
-    pub fn file(root: &Path) -> PathBuf {
-        root.join("checkpoints").join("best.safetensors")
-    }
-
     /// Reads what it is from the head of its file. The log may tell otherwise: of a better measure that came before a
     /// resumption, or that did not count.
     pub fn read(root: &Path) -> Option<Self> {
@@ -104,7 +99,7 @@ impl Best {
             position: Position,
             course: Course,
         }
-        let mut file = File::open(Self::file(root)).ok()?;
+        let mut file = File::open(RunFolder::best_of(root)).ok()?;
         let mut length = [0; 8];
         file.read_exact(&mut length).ok()?;
         let mut head = Vec::new();
@@ -327,7 +322,7 @@ impl Watched {
                 self.history.hear(event);
             }
             // It is written after its measure is told, so that the log alone does not say when to look.
-            let written = fs::metadata(Best::file(root)).and_then(|data| data.modified()).ok();
+            let written = fs::metadata(RunFolder::best_of(root)).and_then(|data| data.modified()).ok();
             if written != self.best_written {
                 (self.best_written, self.best, self.drawn) = (written, Best::read(root), None);
             }
@@ -378,12 +373,12 @@ mod tests {
         let spec = presets::preset("small-32", Family::CpdGan).unwrap();
         let mut state = State::new(&spec, 2, &Device::Cpu).unwrap();
         (state.position.step, state.position.shown) = (1250, 20_000);
-        checkpoint::write(&Best::file(root), &state).unwrap();
+        checkpoint::write(&RunFolder::best_of(root), &state).unwrap();
         assert_eq!(Best::read(root), None, "it was never measured");
         state.course.best = Some(1.25_f64.to_bits());
-        checkpoint::write(&Best::file(root), &state).unwrap();
+        checkpoint::write(&RunFolder::best_of(root), &state).unwrap();
         assert_eq!(Best::read(root), Some(Best { step: 1250, kimg: 20.0, fid: 1.25 }));
-        fs::write(Best::file(root), b"not a checkpoint").unwrap();
+        fs::write(RunFolder::best_of(root), b"not a checkpoint").unwrap();
         assert_eq!(Best::read(root), None);
     }
 }
