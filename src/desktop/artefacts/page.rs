@@ -7,7 +7,7 @@ use super::controls::slot_color;
 use super::pair::{heading_of, learnt_from};
 use super::panes::{self, GAP, HEAD, Hand, MapPane, amount};
 use super::scatter;
-use super::worker::{Map, TOP, View};
+use super::worker::{Map, Subject, TOP, View};
 use crate::desktop::action::{Action, Actions};
 use crate::desktop::command::Command;
 use crate::desktop::session::Session;
@@ -38,8 +38,8 @@ impl Artefacts {
         let (mut zoom, mut window, mut pointed) = (self.zoom, self.window, None);
         let mut hand = Hand { zoom: &mut zoom, window: &mut window, pointer: self.pointer, pointed: &mut pointed };
         let (films, film) = match &view.question.subject {
-            super::Subject::Film(films, film) => (films, *film),
-            super::Subject::Switch(_) => return,
+            Subject::Film(films, film) => (films, *film),
+            Subject::Switch(_) => return,
         };
         let name = format!("Film {}: {}", films.name(film), films.findings(film));
         MapPane {

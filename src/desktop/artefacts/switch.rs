@@ -8,7 +8,7 @@ use super::controls::slot_color;
 use super::page::{column, no_classifier, says};
 use super::pair::{heading_of, learnt_from};
 use super::panes::{GAP, HEAD, Hand, MapPane, legend};
-use super::worker::TOP;
+use super::worker::{Subject, TOP};
 use crate::desktop::action::{Action, Actions};
 use crate::desktop::command::Command;
 use crate::desktop::lightbox::{ColorMap, Look};
@@ -29,7 +29,7 @@ impl Artefacts {
         let Some(view) = view.filter(|_| self.pair.is_some()) else {
             return self.no_switch(ui, session, actions);
         };
-        let (Some(change), super::Subject::Switch(switch)) = (&view.change, &view.question.subject) else { return };
+        let (Some(change), Subject::Switch(switch)) = (&view.change, &view.question.subject) else { return };
         let colors = theme::colors(ui);
         let area = ui.available_rect_before_wrap();
         let width = (area.width() - 2.0 * GAP) / 3.0;
