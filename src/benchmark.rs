@@ -8,7 +8,7 @@
 //! |---|---|
 //! | `sweep.toml` | the spec |
 //! | `cohort/` | the pack of phantoms, where the spec asks for them |
-//! | `jobs/KEY/` | one job's files; its `result.json` is written last |
+//! | `jobs/KEY/` | one job's files; its `result.json` is written last, and `seconds.json` says how long it took |
 //! | `progress.json` | where the sweep stands, for whoever watches |
 //! | `result.json` | the aggregated result: the same bytes however often it was stopped |
 
@@ -27,6 +27,7 @@ pub mod shipped;
 mod source;
 pub mod spec;
 pub mod subset;
+pub mod time_left;
 
 pub use classifiers::{ClassifierPair, classifier_pairs};
 pub use folder::SweepFolder;

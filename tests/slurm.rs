@@ -182,6 +182,7 @@ fn a_sweep_through_slurm_gives_the_result_of_this_machine_byte_for_byte() {
     let status: serde_json::Value =
         serde_json::from_str(&cluster.done(&["sweep", "status", &words(&there), "--json"])).unwrap();
     assert_eq!((&status["done"], &status["failed"], &status["fraction"]), (&12.into(), &0.into(), &1.0.into()));
+    assert!(status["seconds_left"].is_null(), "{status}");
 
     // A generator that a sweep trained is gone on with by the sweep alone.
     let jobs = fs::read_dir(there.join("jobs")).unwrap().flatten().map(|entry| entry.path().join("run"));

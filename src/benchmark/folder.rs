@@ -13,6 +13,9 @@ use crate::cohort::{Pack, PackError, phantom};
 use crate::progress::Progress;
 use crate::store;
 
+/// Name of the file, in a job's folder, that says how long it took.
+const SECONDS: &str = "seconds.json";
+
 /// Largest result or progress file that is read.
 const MAX_BYTES: u64 = 64 << 20;
 
@@ -154,9 +157,14 @@ impl SweepFolder {
         self.root.join("jobs").join(key)
     }
 
+    /// The run of a generator's job.
+    pub fn run(&self, key: &str) -> PathBuf {
+        self.job(key).join("run")
+    }
+
     /// The model file of a generator's job.
     pub fn model(&self, key: &str) -> PathBuf {
-        self.job(key).join("run").join("model.safetensors")
+        self.run(key).join("model.safetensors")
     }
 
     /// The aggregated result.
@@ -183,6 +191,19 @@ impl SweepFolder {
     /// When the disk refuses.
     pub fn finish(&self, key: &str, result: &JobResult) -> Result<(), BenchmarkError> {
         write_json(&self.job(key).join("result.json"), result)
+    }
+
+    /// Seconds that computing a job took, all of its parts together; `None` where that was not noted.
+    pub fn seconds(&self, key: &str) -> Option<f64> {
+        read_json(&self.job(key).join(SECONDS)).ok().filter(|seconds: &f64| seconds.is_finite() && *seconds >= 0.0)
+    }
+
+    /// Notes how long computing a job took, in seconds. Not a part of its result, which is the same on every machine.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn note_seconds(&self, key: &str, seconds: f64) -> Result<(), BenchmarkError> {
+        write_json(&self.job(key).join(SECONDS), &seconds)
     }
 
     /// Takes a job for this process; `None` when another process works on it.

@@ -71,7 +71,7 @@ impl Context<'_> {
     }
 
     fn generator(&self, job: &Job, run: &RunSpec, progress: &Progress) -> Result<JobResult, BenchmarkError> {
-        let root = self.folder.job(&job.key).join("run");
+        let root = self.folder.run(&job.key);
         let source = self.films(job, Fold::Train);
         let outcome = if root.join("run.toml").is_file() {
             let (folder, spec) = RunFolder::open(&root)?;

@@ -212,7 +212,10 @@ impl At<'_> {
         // Neither the name nor where the pack lies changes a weight.
         "sweep".clone_into(&mut run.name);
         run.cohort = Path::new("cohort").to_path_buf();
-        let inputs = ("generator", self.identity, self.films, run.to_toml());
+        // A spec says its precision since there is a word for it; that the only one there is be said changes no weight, and
+        // must not change the key of a generator that is trained already.
+        let told = run.to_toml().replace("precision = \"f32\"\n", "");
+        let inputs = ("generator", self.identity, self.films, told);
         let seconds = generator_seconds(&run);
         draft.add(&inputs, |key| {
             run.name = format!("{} {}", run.network.family.name().to_lowercase(), &key[..8]);

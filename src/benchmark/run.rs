@@ -9,9 +9,10 @@ use serde::{Deserialize, Serialize};
 use super::BenchmarkError;
 use super::folder::SweepFolder;
 use super::job::Context;
-use super::plan::Plan;
+use super::plan::{Job, Plan, Work};
 use super::result::{SweepResult, aggregate};
 use super::spec::SweepSpec;
+use super::time_left::at_pace;
 use crate::cohort::Pack;
 use crate::progress::Progress;
 
@@ -169,11 +170,13 @@ impl Crew<'_> {
             }
             let progress = Progress::new();
             self.running().push((place, progress.clone()));
+            let began = Instant::now();
             let perform = || self.context.perform(job, &progress);
             let outcome = match &pool {
                 Ok(pool) => pool.install(perform),
                 Err(_) => perform(),
             };
+            self.note_seconds(job, began.elapsed(), outcome.is_ok());
             drop(lock);
             self.running().retain(|(running, _)| *running != place);
             self.set(
@@ -185,6 +188,18 @@ impl Crew<'_> {
                 },
             );
         }
+    }
+
+    /// Notes how long a job took: of a generator, which goes on where it was, what it took before as well.
+    fn note_seconds(&self, job: &Job, took: Duration, done: bool) {
+        let goes_on = matches!(job.work, Work::Generator { .. });
+        if !done && !goes_on {
+            return;
+        }
+        let folder = self.context.folder;
+        let before = if goes_on { folder.seconds(&job.key) } else { None };
+        // A note that cannot be written costs the estimate of the time left, not the job.
+        let _ = folder.note_seconds(&job.key, before.unwrap_or(0.0) + took.as_secs_f64());
     }
 
     /// The next job that is ready, marked as running; waits where one may become ready. `None` where none will.
@@ -259,10 +274,8 @@ impl Crew<'_> {
             _ => running.iter().find(|(at, _)| *at == i).and_then(|(_, p)| p.fraction()).map_or(0.0, f64::from),
         };
         let fraction = (0..jobs.len()).map(|i| share(i) * jobs[i].weight).sum::<f64>() / all.max(1e-9);
-        let seconds_left = began.and_then(|(since, before)| {
-            let gained = fraction - before;
-            (gained > 0.005).then(|| since.elapsed().as_secs_f64() * (1.0 - fraction) / gained)
-        });
+        let seconds_left =
+            began.and_then(|(since, before)| at_pace(since.elapsed().as_secs_f64(), fraction - before, 1.0 - fraction));
         let title = |(i, progress): &(usize, Progress)| match progress.fraction() {
             Some(part) => format!("{} ({:.0} %)", jobs[*i].title, 100.0 * part),
             None => jobs[*i].title.clone(),
@@ -383,6 +396,10 @@ mod tests {
             let Source::Samples { id, .. } = learnt(&pair.synthetic) else { panic!("{}", pair.title) };
             assert_eq!(id, model[..16], "{}", pair.title);
         }
+
+        // How long each job took is noted beside its result.
+        assert!(plan.jobs.iter().all(|job| folder.seconds(&job.key).is_some_and(|seconds| seconds > 0.0)));
+        assert!(crate::benchmark::time_left::on_cluster(&folder, &plan, None) == Some(0.0));
 
         // A job whose result is gone is done again and comes to the same.
         let key = &plan.jobs[plan.cells[1].test].key;

@@ -9,7 +9,7 @@ use super::signals;
 use super::submit::ClusterArgs;
 use super::waiting::watched;
 use crate::benchmark::{
-    self, BenchmarkError, Plan, Standing, SweepFolder, SweepResult, SweepSpec, Work, folder, presets, report,
+    self, BenchmarkError, Plan, Standing, SweepFolder, SweepResult, SweepSpec, Work, folder, presets, report, time_left,
 };
 use crate::cluster::{self, JobState, SentGraph, Step};
 use crate::progress::Progress;
@@ -312,14 +312,21 @@ fn status(args: &SweepArgs) -> anyhow::Result<()> {
     let done = |job: &&benchmark::Job| folder.is_done(&job.key);
     (standing.done, standing.jobs) = (plan.jobs.iter().filter(done).count(), plan.jobs.len());
     let sent = on_the_cluster(&folder, &plan);
-    if SentGraph::read(folder.root()).is_some() {
+    let on_cluster = SentGraph::read(folder.root()).is_some();
+    if on_cluster {
         // Jobs of a cluster do not note how far the whole is: each knows only itself.
         let weight = |jobs: &mut dyn Iterator<Item = &benchmark::Job>| jobs.map(|job| job.weight).sum::<f64>();
         let all = weight(&mut plan.jobs.iter());
         standing.fraction = weight(&mut plan.jobs.iter().filter(done)) / all.max(1e-9);
-        standing.seconds_left = None;
         let running = sent.iter().filter(|(_, state)| *state == JobState::Running);
         standing.running = running.map(|(title, _)| title.clone()).collect();
+        // Where jobs wait for a place, no more of them run at a time than now.
+        let no_place =
+            |state: &JobState| matches!(state, JobState::Pending(reason) if !reason.starts_with("Dependency"));
+        let full = sent.iter().any(|(_, state)| no_place(state)) && !standing.running.is_empty();
+        let places = full.then_some(standing.running.len());
+        let goes_on = standing.done < standing.jobs && sent.iter().any(|(_, state)| state.is_alive());
+        standing.seconds_left = if goes_on { time_left::on_cluster(&folder, &plan, places) } else { None };
         standing.failed = sent.iter().filter(|(_, state)| !state.is_alive() && *state != JobState::Completed).count();
     }
     if args.json {
@@ -329,7 +336,8 @@ fn status(args: &SweepArgs) -> anyhow::Result<()> {
         println!("{}", serde_json::to_string_pretty(&text)?);
         return Ok(());
     }
-    let left = standing.seconds_left.map_or_else(String::new, |s| format!(", about {} left when last noted", clock(s)));
+    let when = if on_cluster { ", waiting in the queue not counted" } else { " when last noted" };
+    let left = standing.seconds_left.map_or_else(String::new, |s| format!(", about {} left{when}", clock(s)));
     println!(
         "{}: {} of {} jobs done, {:.0} %{left}",
         spec.name,
