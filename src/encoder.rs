@@ -14,6 +14,7 @@ mod inference;
 pub mod library;
 pub mod network;
 mod prepare;
+mod torchvision;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -29,7 +30,7 @@ pub use prepare::{MeaningError, prepare};
 
 use inference::{Network, Workspace};
 
-use crate::radiograph::Radiograph;
+use crate::radiograph::{Meaning, Radiograph};
 
 /// A trained encoder, ready to use; clones share the weights.
 #[derive(Clone)]
@@ -72,9 +73,21 @@ impl Encoder {
     /// Reads and checks an encoder file, and folds its batch norms.
     ///
     /// # Errors
-    /// [`EncoderError`] that names the file, the fault and the remedy.
+    /// [`EncoderError`] that names the file, the fault and the remedy; [`EncoderError::NoCard`] of weights that name no
+    /// findings.
     pub fn load(path: &Path) -> Result<Self, EncoderError> {
         let EncoderFile { card, hash, tensors } = file::read(path)?;
+        Ok(Self::from_parts(card, &tensors, hash))
+    }
+
+    /// As [`Encoder::load`], to compare images of `meaning` that are shown in `window` (the values, in their unit, that are
+    /// black and white): only features are needed for it, so that a torchvision `DenseNet` without a card serves too, under
+    /// the name of its file. It names no finding.
+    ///
+    /// # Errors
+    /// As [`Encoder::load`].
+    pub fn for_images(path: &Path, meaning: Meaning, window: [f32; 2]) -> Result<Self, EncoderError> {
+        let EncoderFile { card, hash, tensors } = file::read_for(path, meaning, window)?;
         Ok(Self::from_parts(card, &tensors, hash))
     }
 
@@ -135,7 +148,8 @@ impl Encoder {
         Ok(features)
     }
 
-    /// Probabilities of findings `[n, labels]`, row-major, in the order of the card's vocabulary.
+    /// Probabilities of findings `[n, labels]`, row-major, in the order of the card's vocabulary; nothing where that names
+    /// none.
     ///
     /// # Errors
     /// [`MeaningError`] when an image holds other values than the encoder was trained on.

@@ -23,7 +23,8 @@ pub struct FidelityArgs {
     /// The pack it was trained on.
     #[arg(long)]
     cohort: PathBuf,
-    /// File of the encoder whose features are compared; otherwise the one that was trained on the cohort.
+    /// File of the encoder whose features are compared, one of this program's or torchvision's DenseNet-121 or its like in
+    /// safetensors; otherwise the one that was trained on the cohort.
     #[arg(long)]
     encoder: Option<PathBuf>,
     /// Samples, and as many films, to compare; figures are comparable only at one count.
@@ -56,7 +57,7 @@ pub fn run(args: &FidelityArgs) -> anyhow::Result<()> {
     let own = of_cohort(&facts.identity, &facts.cohort, &args.cohort);
     let name_of_own = own.as_ref().ok().map(|encoder| encoder.card().name.clone());
     let encoder = match &args.encoder {
-        Some(path) => Encoder::load(path)?,
+        Some(path) => Encoder::for_images(path, facts.meaning, facts.window)?,
         None => own?,
     };
     let sizes = (args.count as usize, args.seed);

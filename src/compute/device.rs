@@ -139,6 +139,34 @@ fn open(device: candle_core::Result<Device>, name: &str) -> Result<OpenDevice, S
     }
 }
 
+/// Memory of a GPU, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DeviceMemory {
+    /// What all processes that use the GPU hold of it together, the driver's own share among it.
+    pub used: u64,
+    /// All there is.
+    pub total: u64,
+}
+
+/// Memory of the NVIDIA GPU `device`, which this thread must have computed on; `None` for any other device, and where the
+/// driver does not say.
+#[cfg(feature = "cuda")]
+pub fn memory_of(device: &Device) -> Option<DeviceMemory> {
+    if !device.is_cuda() {
+        return None;
+    }
+    // The driver's call, for the context that the thread's last step was computed in: the method of the context would
+    // first take, and so hide, an error that is noted there for the next step to report.
+    let (free, total) = candle_core::cuda::cudarc::driver::result::mem_get_info().ok()?;
+    Some(DeviceMemory { used: total.saturating_sub(free) as u64, total: total as u64 })
+}
+
+/// Memory of the NVIDIA GPU `device`; `None` in a build without CUDA.
+#[cfg(not(feature = "cuda"))]
+pub fn memory_of(_device: &Device) -> Option<DeviceMemory> {
+    None
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -161,6 +189,17 @@ mod tests {
             let open = DeviceChoice::Cuda(7).open();
             assert!(open.device.is_cpu());
             assert!(open.sentence.contains("because this build has no CUDA"), "{}", open.sentence);
+        }
+    }
+
+    #[test]
+    fn only_a_gpu_has_memory_of_its_own() {
+        assert_eq!(memory_of(&Device::Cpu), None);
+        let open = DeviceChoice::Cuda(0).open();
+        if let Some(memory) = memory_of(&open.device) {
+            assert!(memory.used > 0 && memory.used <= memory.total, "{memory:?}");
+        } else {
+            assert!(open.device.is_cpu(), "a GPU that does not tell its memory");
         }
     }
 }

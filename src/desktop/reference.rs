@@ -106,7 +106,10 @@ impl Reference {
         let unusable = |error: &dyn std::fmt::Display| ReferenceError::Unusable(error.to_string());
         let pack = Pack::open(folder).map_err(|error| unusable(&error))?;
         let encoder = match encoder {
-            Some(file) => Encoder::load(file).map_err(|error| unusable(&error))?,
+            Some(file) => {
+                let header = pack.header();
+                Encoder::for_images(file, header.meaning, header.window).map_err(|error| unusable(&error))?
+            }
             None => own_encoder(&pack)?,
         };
         Self::indexed(pack, encoder, progress)

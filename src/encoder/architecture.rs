@@ -30,7 +30,7 @@ pub struct DenseNetConfig {
     pub bn_size: usize,
     /// Dense layers in each block; between blocks width and side are halved.
     pub blocks: Vec<usize>,
-    /// Findings at the output.
+    /// Findings at the output; 0 where there is no output and features are all that is asked for.
     pub labels: usize,
 }
 
@@ -130,6 +130,20 @@ impl DenseNetConfig {
     /// # Errors
     /// A sentence that says which number is out of range.
     pub fn validate(&self) -> Result<(), String> {
+        self.validate_body()?;
+        // Large classifiers of photographs have 1000 outputs and must be readable.
+        if (1..=1024).contains(&self.labels) {
+            Ok(())
+        } else {
+            Err(format!("{} labels are not 1 to 1024", self.labels))
+        }
+    }
+
+    /// As [`DenseNetConfig::validate`], for what lies before the output.
+    ///
+    /// # Errors
+    /// A sentence that says which number is out of range.
+    pub fn validate_body(&self) -> Result<(), String> {
         let check = |ok: bool, text: String| if ok { Ok(()) } else { Err(text) };
         check([1, 3].contains(&self.channels), format!("{} input planes are neither 1 nor 3", self.channels))?;
         check(
@@ -139,9 +153,7 @@ impl DenseNetConfig {
         check((1..=64).contains(&self.growth), format!("growth {} is not 1 to 64", self.growth))?;
         check((1..=8).contains(&self.bn_size), format!("bn_size {} is not 1 to 8", self.bn_size))?;
         check((1..=6).contains(&self.blocks.len()), format!("{} blocks are not 1 to 6", self.blocks.len()))?;
-        check(self.blocks.iter().all(|n| (1..=64).contains(n)), "a block has not 1 to 64 layers".to_owned())?;
-        // Large classifiers of photographs have 1000 outputs and must be readable.
-        check((1..=1024).contains(&self.labels), format!("{} labels are not 1 to 1024", self.labels))
+        check(self.blocks.iter().all(|n| (1..=64).contains(n)), "a block has not 1 to 64 layers".to_owned())
     }
 
     /// Width of each block's input and output, in order.
@@ -212,8 +224,10 @@ impl DenseNetConfig {
             }
         }
         list.norm("features.norm5", self.features());
-        list.push("classifier.weight".into(), &[self.labels, self.features()], Role::Dense);
-        list.push("classifier.bias".into(), &[self.labels], Role::Bias);
+        if self.labels > 0 {
+            list.push("classifier.weight".into(), &[self.labels, self.features()], Role::Dense);
+            list.push("classifier.bias".into(), &[self.labels], Role::Bias);
+        }
         list.0
     }
 }
@@ -266,9 +280,12 @@ mod tests {
             DenseNetConfig { blocks: vec![], ..good.clone() },
             DenseNetConfig { blocks: vec![1 << 50], ..good.clone() },
             DenseNetConfig { labels: 0, ..good.clone() },
-            DenseNetConfig { init_features: 0, ..good },
+            DenseNetConfig { init_features: 0, ..good.clone() },
         ] {
             assert!(bad.validate().is_err(), "{bad:?}");
         }
+        let body = DenseNetConfig { labels: 0, ..good.clone() };
+        assert!(body.validate_body().is_ok() && DenseNetConfig { growth: 0, ..body.clone() }.validate_body().is_err());
+        assert_eq!(body.parameters().len() + 2, good.parameters().len());
     }
 }

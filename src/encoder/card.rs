@@ -13,13 +13,14 @@ use crate::radiograph::Meaning;
 pub struct EncoderCard {
     /// Short name: `encoder-nih-cxr14`.
     pub name: String,
-    /// Which preset the architecture is: `small`, `densenet121`, or `own`.
+    /// Which preset the architecture is: `small`, `densenet121` (for weights without a card also `densenet161` and the
+    /// like), or `own`.
     pub preset: String,
     /// Shape of the network.
     pub architecture: DenseNetConfig,
     /// What it expects to see.
     pub input: Input,
-    /// Findings at its output, in order.
+    /// Findings at its output, in order; none where its features are all that can be asked for.
     pub vocabulary: Vocabulary,
     /// What it was trained on and how.
     pub training: EncoderTraining,
@@ -123,7 +124,8 @@ impl Input {
 }
 
 impl EncoderCard {
-    /// Checks that the card's parts agree and no number is out of range.
+    /// Checks that the card's parts agree and no number is out of range. An encoder that names no finding does not pass:
+    /// a file's card always names some.
     ///
     /// # Errors
     /// A sentence that says which rule is broken.

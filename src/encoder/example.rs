@@ -25,6 +25,10 @@
 //!     print(torch.relu(m.features(x)).mean((2, 3)), m(x))
 //! ```
 
+use std::path::Path;
+
+use safetensors::tensor::{Dtype, TensorView};
+
 use super::{DenseNetConfig, Role, Stem, Tensors};
 
 /// The snippet's network.
@@ -56,6 +60,20 @@ pub fn tensors(config: &DenseNetConfig) -> Tensors {
             (parameter.name, (parameter.shape, values))
         })
         .collect()
+}
+
+/// Writes the snippet's network with the wide stem as torchvision's is saved: no card, and a counter among the tensors.
+pub fn write_as_torchvision(path: &Path) {
+    let mut parts: Vec<(String, Dtype, Vec<usize>, Vec<u8>)> = tensors(&config(Stem::Wide))
+        .into_iter()
+        .map(|(name, (shape, values))| (name, Dtype::F32, shape, bytemuck::cast_slice(&values).to_vec()))
+        .collect();
+    let counter = "features.norm0.num_batches_tracked".to_owned();
+    parts.push((counter, Dtype::I64, Vec::new(), 7i64.to_le_bytes().to_vec()));
+    let views = parts
+        .iter()
+        .map(|(name, dtype, shape, data)| (name.as_str(), TensorView::new(*dtype, shape.clone(), data).unwrap()));
+    std::fs::write(path, safetensors::serialize(views, None).unwrap()).unwrap();
 }
 
 /// The first `count` values of the snippet's images, channels innermost.

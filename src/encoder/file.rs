@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use half::f16;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
-use super::{EncoderCard, Role};
+use super::{DenseNetConfig, EncoderCard, Role, torchvision};
+use crate::radiograph::Meaning;
 use crate::store::{self, StoreError};
 
 /// Tensors by name: shape and row-major values.
@@ -48,6 +49,16 @@ pub enum EncoderError {
         /// What is wrong, and where.
         reason: String,
     },
+    /// The file holds a torchvision `DenseNet` without a card, where findings are wanted.
+    #[error(
+        "{path} is a DenseNet in torchvision's names without an encoder card: it names no findings, and can only measure how \
+         near images are; name it in quality.encoder, in quality.second or with \"encoder fidelity --encoder\", or give an \
+         encoder that \"encoder train\" has made"
+    )]
+    NoCard {
+        /// The file.
+        path: PathBuf,
+    },
     /// The parts given to [`write()`] do not fit together.
     #[error("cannot save this encoder: {0}")]
     Parts(String),
@@ -74,7 +85,15 @@ pub struct EncoderFile {
 /// A sentence that names the tensor and the fault.
 pub fn check(card: &EncoderCard, tensors: &Tensors) -> Result<(), String> {
     card.validate()?;
-    let parameters = card.architecture.parameters();
+    fit(&card.architecture, tensors)
+}
+
+/// As [`check`], of the tensors alone.
+///
+/// # Errors
+/// A sentence that names the tensor and the fault.
+pub(super) fn fit(architecture: &DenseNetConfig, tensors: &Tensors) -> Result<(), String> {
+    let parameters = architecture.parameters();
     for parameter in &parameters {
         let name = &parameter.name;
         let (shape, values) = tensors.get(name).ok_or_else(|| format!("tensor {name} is missing"))?;
@@ -126,19 +145,41 @@ pub fn write(path: &Path, card: &EncoderCard, tensors: &Tensors, precision: Prec
 /// Reads and checks an encoder file.
 ///
 /// # Errors
-/// [`EncoderError::Read`] or [`EncoderError::Damaged`]; no memory is taken beyond 256 MiB for the file and as much again.
+/// [`EncoderError::Read`], [`EncoderError::Damaged`] or [`EncoderError::NoCard`]; no memory is taken beyond 256 MiB for the
+/// file and as much again.
 pub fn read(path: &Path) -> Result<EncoderFile, EncoderError> {
-    let damaged = |reason: String| EncoderError::Damaged { path: path.to_path_buf(), reason };
+    with_card(path, &bytes(path)?)?.ok_or_else(|| EncoderError::NoCard { path: path.to_path_buf() })
+}
+
+/// As [`read`], to compare images of `meaning` that are shown in `window`: a torchvision `DenseNet` without a card is given
+/// one that says how such images are shown to it, and is named after its file.
+///
+/// # Errors
+/// As [`read`], but never [`EncoderError::NoCard`].
+pub fn read_for(path: &Path, meaning: Meaning, window: [f32; 2]) -> Result<EncoderFile, EncoderError> {
     let bytes = bytes(path)?;
-    let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|e| damaged(e.to_string()))?;
-    let text = header
-        .metadata()
-        .as_ref()
-        .and_then(|metadata| metadata.get(CARD))
-        .ok_or_else(|| damaged("it carries no encoder card".into()))?;
+    if let Some(file) = with_card(path, &bytes)? {
+        return Ok(file);
+    }
+    let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let made = torchvision::encoder(name, tensors_of(path, &bytes)?, meaning, window);
+    let (card, tensors) = made.map_err(|reason| EncoderError::Damaged { path: path.to_path_buf(), reason })?;
+    Ok(EncoderFile { card, hash: store::hash_bytes(&bytes), tensors })
+}
+
+/// The encoder in the bytes of a file; `None` where they are a torchvision `DenseNet` without a card.
+fn with_card(path: &Path, bytes: &[u8]) -> Result<Option<EncoderFile>, EncoderError> {
+    let damaged = |reason: String| EncoderError::Damaged { path: path.to_path_buf(), reason };
+    let (_, header) = SafeTensors::read_metadata(bytes).map_err(|e| damaged(e.to_string()))?;
+    let Some(text) = header.metadata().as_ref().and_then(|metadata| metadata.get(CARD)) else {
+        if header.info(torchvision::STEM).is_some() {
+            return Ok(None);
+        }
+        return Err(damaged("it carries no encoder card and is no DenseNet in torchvision's names".into()));
+    };
     let card: EncoderCard = serde_json::from_str(text).map_err(|e| damaged(format!("its card: {e}")))?;
     card.validate().map_err(|reason| damaged(format!("its card: {reason}")))?;
-    let stored = SafeTensors::deserialize(&bytes).map_err(|e| damaged(e.to_string()))?;
+    let stored = SafeTensors::deserialize(bytes).map_err(|e| damaged(e.to_string()))?;
     let mut tensors = Tensors::new();
     for (name, view) in stored.iter() {
         let values = numbers(&view)
@@ -146,7 +187,7 @@ pub fn read(path: &Path) -> Result<EncoderFile, EncoderError> {
         tensors.insert(name.to_owned(), (view.shape().to_vec(), values));
     }
     check(&card, &tensors).map_err(damaged)?;
-    Ok(EncoderFile { card, hash: store::hash_bytes(&bytes), tensors })
+    Ok(Some(EncoderFile { card, hash: store::hash_bytes(bytes), tensors }))
 }
 
 /// The tensors of any safetensors file with 32-bit or 16-bit numbers, as torchvision's weights are when they are saved so;
@@ -155,9 +196,13 @@ pub fn read(path: &Path) -> Result<EncoderFile, EncoderError> {
 /// # Errors
 /// As [`read`], and [`EncoderError::Damaged`] when a number is not finite.
 pub fn read_tensors(path: &Path) -> Result<Tensors, EncoderError> {
+    tensors_of(path, &bytes(path)?)
+}
+
+/// [`read_tensors`] of a file's bytes.
+fn tensors_of(path: &Path, bytes: &[u8]) -> Result<Tensors, EncoderError> {
     let damaged = |reason: String| EncoderError::Damaged { path: path.to_path_buf(), reason };
-    let bytes = bytes(path)?;
-    let stored = SafeTensors::deserialize(&bytes).map_err(|e| damaged(e.to_string()))?;
+    let stored = SafeTensors::deserialize(bytes).map_err(|e| damaged(e.to_string()))?;
     let mut tensors = Tensors::new();
     for (name, view) in stored.iter() {
         let Some(values) = numbers(&view) else { continue };

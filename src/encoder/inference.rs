@@ -52,7 +52,8 @@ pub struct Network {
     stem: Linear,
     blocks: Vec<Block>,
     last: Affine,
-    classifier: Linear,
+    /// None where only features are asked for.
+    classifier: Option<Linear>,
 }
 
 /// Buffers that one thread keeps between images.
@@ -156,8 +157,11 @@ impl Network {
                 Block { layers, width, transition }
             })
             .collect();
-        let mut classifier = conv("classifier", None);
-        classifier.bias.clone_from(&tensors["classifier.bias"].1);
+        let classifier = (config.labels > 0).then(|| {
+            let mut classifier = conv("classifier", None);
+            classifier.bias.clone_from(&tensors["classifier.bias"].1);
+            classifier
+        });
         Self {
             config: config.clone(),
             stem: conv("features.conv0", Some(&norm("features.norm0"))),
@@ -212,14 +216,15 @@ impl Network {
         }
     }
 
-    /// Logits `[n, labels]` of features `[n, dim]`.
+    /// Logits `[n, labels]` of features `[n, dim]`; none of a network without an output.
     pub fn logits(&self, features: &[f32]) -> Vec<f32> {
-        let (dim, labels) = (self.last.scale.len(), self.classifier.out);
+        let Some(classifier) = &self.classifier else { return Vec::new() };
+        let (dim, labels) = (self.last.scale.len(), classifier.out);
         let n = features.len() / dim;
         let mut logits = vec![0.0; n * labels];
-        self.classifier.weight.multiply(n, 0..dim, features, dim, &mut logits, labels, false);
+        classifier.weight.multiply(n, 0..dim, features, dim, &mut logits, labels, false);
         for row in logits.chunks_exact_mut(labels) {
-            for (value, bias) in row.iter_mut().zip(&self.classifier.bias) {
+            for (value, bias) in row.iter_mut().zip(&classifier.bias) {
                 *value += bias;
             }
         }

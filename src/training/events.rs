@@ -95,6 +95,10 @@ pub struct Quality {
     /// samples are no nearer than patients never seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nearest_hundredth: Option<f64>,
+    /// Whether the second encoder measured it: the same samples and reals, right after the first's figures. It judges
+    /// neither the best checkpoint nor the stop rule.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub second: bool,
 }
 
 /// Where a run stands.
@@ -130,9 +134,15 @@ pub struct Figures {
     /// Length of the generator's gradient at this step.
     #[serde(default)]
     pub generator_gradient: f32,
-    /// Memory that the process holds, in bytes; 0 where the system does not say.
+    /// Memory of this computer that the process holds, in bytes; 0 where the system does not say.
     #[serde(default)]
     pub memory_bytes: u64,
+    /// Memory of the GPU that is in use, in bytes, by all processes together; absent where none computes or it is not told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device_memory_bytes: Option<u64>,
+    /// All memory of that GPU, in bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device_memory_total_bytes: Option<u64>,
     /// Whether the generator learnt from the anchor alone: nothing is said of a critic then.
     #[serde(default)]
     pub alone: bool,
@@ -294,9 +304,18 @@ mod tests {
         let line = r#"{"event":"quality","step":4,"kimg":1.5,"fid":20.5,"kid":0.25,"count":500,"encoder":"small"}"#;
         let Event::Quality(quality) = serde_json::from_str(line).unwrap() else { panic!("not a quality") };
         assert_eq!((quality.fid, quality.count, quality.nearest_percentile), (20.5, 500, None));
+        // One encoder's figures are written as they were before there could be a second.
+        assert!(!quality.second && !serde_json::to_string(&quality).unwrap().contains("second"));
+        let second = serde_json::to_string(&Event::Quality(Quality { second: true, ..quality })).unwrap();
+        assert!(matches!(serde_json::from_str(&second).unwrap(), Event::Quality(Quality { second: true, .. })));
         let line = r#"{"event":"step","step":1,"kimg":0.1,"side":8,"fade":0.0,"critic_loss":1.0,"generator_loss":1.0,
             "real_score":0.0,"fake_score":0.0,"penalty":0.0,"skipped":0,"images_per_second":9.0,"seconds_left":1.0}"#;
         let Event::Step(figures) = serde_json::from_str(&line.replace('\n', "")).unwrap() else { panic!("not a step") };
         assert_eq!((figures.images_per_second, figures.memory_bytes), (9.0, 0));
+        assert_eq!(figures.device_memory_bytes, None);
+        // A run without a GPU says nothing of one.
+        assert!(!serde_json::to_string(&figures).unwrap().contains("device_memory"));
+        let figures = Figures { device_memory_bytes: Some(3), device_memory_total_bytes: Some(9), ..figures };
+        assert_eq!(serde_json::from_str::<Figures>(&serde_json::to_string(&figures).unwrap()).unwrap(), figures);
     }
 }

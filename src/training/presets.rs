@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use super::spec::{
-    Anchor, Augment, Average, Data, Guard, Level, Loss, Network, Optimiser, QualityMeasure, Record, RunSpec, Schedule,
-    StopRule, Then,
+    Anchor, Augment, Average, Data, Guard, Level, Loss, Network, Optimiser, Precision, QualityMeasure, Record, RunSpec,
+    Schedule, StopRule, Then,
 };
 use crate::compute::device::DeviceChoice;
 use crate::generator::Family;
@@ -55,6 +55,7 @@ fn blank(family: Family, resolution: usize) -> RunSpec {
         quality: QualityMeasure::default(),
         guard: Guard::default(),
         micro_batch: None,
+        precision: Precision::default(),
         device: DeviceChoice::default(),
         start_from: None,
     }
@@ -72,7 +73,8 @@ fn paper(family: Family, resolution: usize, level_kimg: f64, total_kimg: f64) ->
         _ => (20.0, 6000.0, 3),
     };
     spec.record.quality_kimg = 4.0 * tick;
-    spec.quality = QualityMeasure { count: 10_000, encoder: None, stop: Some(StopRule { from_kimg, patience }) };
+    let stop = Some(StopRule { from_kimg, patience });
+    spec.quality = QualityMeasure { count: 10_000, stop, ..QualityMeasure::default() };
     // As published, nothing is done about losses but to skip a step; a run that cannot recover ends with a sentence.
     spec.guard = Guard { steps: 1000, loss: 1e12, then: Then::Stop, ..Guard::default() };
     if family == Family::CpdGan {

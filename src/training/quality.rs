@@ -30,13 +30,20 @@ const TOGETHER: usize = 64;
 /// Neighbours that reach a ball of the manifold, as in the measure's paper.
 const NEIGHBOURS: usize = 5;
 
-/// Measures samples against a fixed set of reals.
+/// Measures samples against a fixed set of reals, by one encoder or by two: both see the same reals and the same samples, and
+/// either both have figures of a measure or, where it was cancelled, none has.
 pub struct Meter {
-    encoder: Encoder,
+    /// The first is the one that judges.
+    gauges: Vec<Gauge>,
     /// The radiographs of the train fold that are compared.
     items: Vec<u32>,
     /// Of the reals' choice and of the samples' latents.
     seed: u64,
+}
+
+/// One encoder, and what it sees of the reals.
+struct Gauge {
+    encoder: Encoder,
     /// What is computed once, at the first measure.
     reals: Option<Reals>,
 }
@@ -82,46 +89,71 @@ pub fn of_model(
         engine.sample(&latents, &labels, &mut shown);
         Ok(shown)
     };
-    let mut meter = Meter::new(encoder, source, count, seed).map_err(wrong)?;
+    let mut meter = Meter::new(vec![encoder], source, count, seed).map_err(wrong)?;
     let found = meter.compare(&Source { side, latent, draw: &draw }, source, progress).map_err(wrong)?;
     let training = &model.card.training;
-    Ok(found.map(|quality| Quality { step: training.steps, kimg: training.kimg, ..quality }))
+    let stamped = |quality| Quality { step: training.steps, kimg: training.kimg, ..quality };
+    Ok(found.and_then(|qualities| qualities.into_iter().next()).map(stamped))
 }
 
 impl Meter {
     /// The meter that a run's spec asks for, or why there is none.
     ///
     /// # Errors
-    /// When an encoder cannot be used.
+    /// [`TrainingError::Spec`], named after the setting, when an encoder cannot be used.
     pub fn open(spec: &RunSpec, source: &dyn RadiographSource) -> Result<Result<Self, String>, TrainingError> {
-        let unusable = |problem: String| TrainingError::Spec { path: "quality.encoder".into(), problem };
+        let unusable = |setting: &str, problem| TrainingError::Spec { path: setting.into(), problem };
         let facts = source.facts();
-        let encoder = match &spec.quality.encoder {
-            Some(path) => Some(Encoder::load(path).map_err(|e| unusable(e.to_string()))?),
+        let load = |setting: &str, file: &Path| -> Result<Encoder, TrainingError> {
+            let encoder = Encoder::for_images(file, facts.meaning, facts.window);
+            let encoder = encoder.map_err(|error| unusable(setting, error.to_string()))?;
+            check_meaning(&encoder, source).map_err(|problem| unusable(setting, problem))?;
+            Ok(encoder)
+        };
+        let first = match &spec.quality.encoder {
+            Some(file) => Some(load("quality.encoder", file)?),
             None => library::for_cohort(&facts.identity, Some(&spec.cohort)),
         };
-        let Some(encoder) = encoder else {
-            let text = "there is no encoder that was trained on this cohort: train one with \"negatoscope encoder train\" and name \
-                        its file in quality.encoder";
-            return Ok(Err(text.to_owned()));
+        let second = spec.quality.second.as_deref().map(|file| load("quality.second", file)).transpose()?;
+        let encoders = match (first, second) {
+            (Some(first), Some(second)) => {
+                let name = &second.card().name;
+                if *name == first.card().name || second.hash() == first.hash() {
+                    let problem = format!("{name} is the first encoder too, or is called like it; name another file");
+                    return Err(unusable("quality.second", problem));
+                }
+                vec![first, second]
+            }
+            (Some(first), None) => vec![first],
+            (None, Some(_)) => {
+                let problem = "there is no first encoder, for none was trained on this cohort: name this file in \
+                               quality.encoder instead";
+                return Err(unusable("quality.second", problem.to_owned()));
+            }
+            (None, None) => {
+                let text = "there is no encoder that was trained on this cohort: train one with \"negatoscope encoder train\" \
+                            and name its file in quality.encoder";
+                return Ok(Err(text.to_owned()));
+            }
         };
-        check_meaning(&encoder, source).map_err(unusable)?;
-        Ok(Self::new(encoder, source, spec.quality.count, spec.seed))
+        Ok(Self::new(encoders, source, spec.quality.count, spec.seed))
     }
 
-    /// A meter of at most `count` reals, chosen by `seed`; or why there is none.
-    fn new(encoder: Encoder, source: &dyn RadiographSource, count: usize, seed: u64) -> Result<Self, String> {
-        check_meaning(&encoder, source)?;
+    /// A meter of at most `count` reals, chosen by `seed`; or why there is none. The first encoder judges.
+    fn new(encoders: Vec<Encoder>, source: &dyn RadiographSource, count: usize, seed: u64) -> Result<Self, String> {
+        encoders.iter().try_for_each(|encoder| check_meaning(encoder, source))?;
         let mut items: Vec<u32> = (0..source.len() as u32).collect();
         items.shuffle(&mut random::stream(seed, "reals of the quality measure"));
         items.truncate(count);
         if items.len() < 2 * NEIGHBOURS {
             return Err(format!("{} radiographs are too few to measure against", items.len()));
         }
-        Ok(Self { encoder, items, seed, reals: None })
+        let gauges = encoders.into_iter().map(|encoder| Gauge { encoder, reals: None }).collect();
+        Ok(Self { gauges, items, seed })
     }
 
-    /// Measures the average of the generator; `None` when cancelled on the way.
+    /// Measures the average of the generator: the figures of the encoder that judges, then those of the second where there is
+    /// one. `None` when cancelled on the way.
     ///
     /// # Errors
     /// When a radiograph cannot be read, or the figures are not numbers.
@@ -131,7 +163,7 @@ impl Meter {
         spec: &RunSpec,
         source: &dyn RadiographSource,
         progress: &Progress,
-    ) -> Result<Option<Quality>, TrainingError> {
+    ) -> Result<Option<Vec<Quality>>, TrainingError> {
         let wrong = |problem: String| TrainingError::Cohort { path: spec.cohort.clone(), problem };
         let failed = |e: candle_core::Error| e.to_string();
         let architecture = &state.architecture;
@@ -158,67 +190,84 @@ impl Meter {
         };
         let found = self.compare(&Source { side, latent, draw: &draw }, source, progress).map_err(wrong)?;
         let (step, kimg) = (state.position.step, state.position.shown as f64 / 1000.0);
-        Ok(found.map(|quality| Quality { step, kimg, ..quality }))
+        let stamped = |quality| Quality { step, kimg, ..quality };
+        Ok(found.map(|qualities| qualities.into_iter().map(stamped).collect()))
     }
 
-    /// Draws one sample for each real, with that real's findings, and compares; `None` when cancelled. Step and count of
-    /// images are left at 0.
+    /// Draws one sample for each real, with that real's findings, and compares by each encoder in turn; `None` when cancelled.
+    /// Step and count of images are left at 0.
     fn compare(
         &mut self,
         samples: &Source,
         source: &dyn RadiographSource,
         progress: &Progress,
-    ) -> Result<Option<Quality>, String> {
-        if self.reals.is_none() {
-            self.reals = self.encode_reals(source, samples.side, progress)?;
+    ) -> Result<Option<Vec<Quality>>, String> {
+        for gauge in &mut self.gauges {
+            if gauge.reals.is_none() {
+                gauge.reals = gauge.encode_reals(source, &self.items, samples.side, progress)?;
+            }
         }
-        let Some(reals) = &self.reals else { return Ok(None) };
         let Some(features) = self.sample(samples, source, progress)? else { return Ok(None) };
-        let dim = self.encoder.dim();
-        let not_numbers = || "the samples' features are not numbers".to_owned();
-        let moments = Moments::of(&features, dim).ok_or_else(not_numbers)?;
-        let fid = reals.moments.distance(&moments).ok_or_else(not_numbers)?;
-        let block = (self.items.len() / 10).clamp(100, 1000);
-        let kid = fidelity::kernel_distance(&reals.features, &features, dim, block).ok_or_else(not_numbers)?;
-        let manifold = fidelity::manifold(&reals.features, &features, dim, NEIGHBOURS);
-        let nearest = (!reals.held_out.is_empty()).then(|| fidelity::nearest_cosine(&features, &reals.features, dim));
-        let mut percentiles: Vec<f64> = nearest.flatten().map_or(Vec::new(), |nearest| {
-            nearest.iter().map(|&distance| f64::from(percentile_of(&reals.held_out, distance))).collect()
-        });
-        percentiles.sort_by(f64::total_cmp);
-        let close = percentiles.iter().filter(|&&percentile| percentile < 1.0).count();
-        Ok(Some(Quality {
-            step: 0,
-            kimg: 0.0,
-            fid,
-            kid: kid.mean,
-            kid_deviation: kid.deviation,
-            count: self.items.len(),
-            encoder: self.encoder.card().name.clone(),
-            precision: manifold.map(|m| m.precision),
-            recall: manifold.map(|m| m.recall),
-            density: manifold.map(|m| m.density),
-            coverage: manifold.map(|m| m.coverage),
-            nearest_percentile: quantile(&percentiles, 0.5),
-            nearest_hundredth: (!percentiles.is_empty()).then(|| close as f64 / percentiles.len() as f64),
-        }))
+        let mut qualities = Vec::with_capacity(self.gauges.len());
+        for (place, (gauge, features)) in self.gauges.iter().zip(&features).enumerate() {
+            let Some(reals) = &gauge.reals else { return Ok(None) };
+            qualities.push(Quality { second: place > 0, ..reals.compare(&gauge.encoder, features)? });
+        }
+        Ok(Some(qualities))
     }
 
+    /// Features of one sample for each real, with that real's labels, as each encoder sees them; `None` when cancelled.
+    fn sample(
+        &self,
+        samples: &Source,
+        source: &dyn RadiographSource,
+        progress: &Progress,
+    ) -> Result<Option<Vec<Vec<f32>>>, String> {
+        let (side, facts) = (samples.side, source.facts());
+        let [low, high] = facts.window;
+        let mut rng = random::stream(self.seed, "latents of the quality measure");
+        let room = |gauge: &Gauge| Vec::with_capacity(self.items.len() * gauge.encoder.dim());
+        let mut features: Vec<Vec<f32>> = self.gauges.iter().map(room).collect();
+        for some in self.items.chunks(TOGETHER) {
+            if progress.is_cancelled() {
+                return Ok(None);
+            }
+            let latents = random::normals(&mut rng, some.len() * samples.latent);
+            let labels: Vec<f32> = some.iter().flat_map(|&i| source.labels(i as usize)).copied().collect();
+            let shown = (samples.draw)(latents, labels)?;
+            let images = shown.chunks_exact(side * side).map(|image| {
+                let pixels = image.iter().map(|v| (low + (v + 1.0) / 2.0 * (high - low)).clamp(low, high)).collect();
+                Radiograph::new(side, side, pixels, facts.meaning).map_err(|e| e.to_string())
+            });
+            let images = images.collect::<Result<Vec<_>, String>>()?;
+            for (gauge, features) in self.gauges.iter().zip(&mut features) {
+                features.extend(gauge.encoder.features(&images).map_err(|e| e.to_string())?);
+            }
+        }
+        Ok(Some(features))
+    }
+}
+
+impl Gauge {
     /// Features of the reals; `None` when cancelled.
     fn encode_reals(
         &self,
         source: &dyn RadiographSource,
+        items: &[u32],
         side: usize,
         progress: &Progress,
     ) -> Result<Option<Reals>, String> {
         let dim = self.encoder.dim();
-        let Some(features) = self.encode(source, &self.items, side, progress)? else { return Ok(None) };
+        let Some(features) = self.encode(source, items, side, progress)? else { return Ok(None) };
         let Some(moments) = Moments::of(&features, dim) else {
-            return Err("its features are not numbers; the encoder does not suit it".to_owned());
+            return Err(format!(
+                "its features by {} are not numbers; this encoder does not suit it",
+                self.encoder.card().name
+            ));
         };
         let mut held_out = Vec::new();
         if let Some(other) = source.held_out() {
-            let all: Vec<u32> = (0..other.len().min(self.items.len()) as u32).collect();
+            let all: Vec<u32> = (0..other.len().min(items.len()) as u32).collect();
             let Some(others) = self.encode(other, &all, side, progress)? else { return Ok(None) };
             held_out = fidelity::nearest_cosine(&others, &features, dim).unwrap_or_default();
             held_out.sort_by(f32::total_cmp);
@@ -251,33 +300,41 @@ impl Meter {
         }
         Ok(Some(features))
     }
+}
 
-    /// Features of one sample for each real, with that real's labels; `None` when cancelled.
-    fn sample(
-        &self,
-        samples: &Source,
-        source: &dyn RadiographSource,
-        progress: &Progress,
-    ) -> Result<Option<Vec<f32>>, String> {
-        let (side, facts) = (samples.side, source.facts());
-        let [low, high] = facts.window;
-        let mut rng = random::stream(self.seed, "latents of the quality measure");
-        let mut features = Vec::with_capacity(self.items.len() * self.encoder.dim());
-        for some in self.items.chunks(TOGETHER) {
-            if progress.is_cancelled() {
-                return Ok(None);
-            }
-            let latents = random::normals(&mut rng, some.len() * samples.latent);
-            let labels: Vec<f32> = some.iter().flat_map(|&i| source.labels(i as usize)).copied().collect();
-            let shown = (samples.draw)(latents, labels)?;
-            let images = shown.chunks_exact(side * side).map(|image| {
-                let pixels = image.iter().map(|v| (low + (v + 1.0) / 2.0 * (high - low)).clamp(low, high)).collect();
-                Radiograph::new(side, side, pixels, facts.meaning).map_err(|e| e.to_string())
-            });
-            let images = images.collect::<Result<Vec<_>, String>>()?;
-            features.extend(self.encoder.features(&images).map_err(|e| e.to_string())?);
-        }
-        Ok(Some(features))
+impl Reals {
+    /// Figures of as many samples by their features `[N, dim]`. Step and count of images are left at 0.
+    fn compare(&self, encoder: &Encoder, features: &[f32]) -> Result<Quality, String> {
+        let (dim, name) = (encoder.dim(), &encoder.card().name);
+        let not_numbers = || format!("the samples' features by {name} are not numbers");
+        let count = features.len() / dim;
+        let moments = Moments::of(features, dim).ok_or_else(not_numbers)?;
+        let fid = self.moments.distance(&moments).ok_or_else(not_numbers)?;
+        let block = (count / 10).clamp(100, 1000);
+        let kid = fidelity::kernel_distance(&self.features, features, dim, block).ok_or_else(not_numbers)?;
+        let manifold = fidelity::manifold(&self.features, features, dim, NEIGHBOURS);
+        let nearest = (!self.held_out.is_empty()).then(|| fidelity::nearest_cosine(features, &self.features, dim));
+        let mut percentiles: Vec<f64> = nearest.flatten().map_or(Vec::new(), |nearest| {
+            nearest.iter().map(|&distance| f64::from(percentile_of(&self.held_out, distance))).collect()
+        });
+        percentiles.sort_by(f64::total_cmp);
+        let close = percentiles.iter().filter(|&&percentile| percentile < 1.0).count();
+        Ok(Quality {
+            step: 0,
+            kimg: 0.0,
+            fid,
+            kid: kid.mean,
+            kid_deviation: kid.deviation,
+            count,
+            encoder: name.clone(),
+            precision: manifold.map(|m| m.precision),
+            recall: manifold.map(|m| m.recall),
+            density: manifold.map(|m| m.density),
+            coverage: manifold.map(|m| m.coverage),
+            nearest_percentile: quantile(&percentiles, 0.5),
+            nearest_hundredth: (!percentiles.is_empty()).then(|| close as f64 / percentiles.len() as f64),
+            second: false,
+        })
     }
 }
 

@@ -339,14 +339,17 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Measures quality, keeps the best checkpoint, and says whether the stop rule is met. A measure that is cancelled on
-    /// the way stays due.
+    /// Measures quality, keeps the best checkpoint, and says whether the stop rule is met; of two encoders the first judges
+    /// both. A measure that is cancelled on the way stays due, and no encoder's figures are told before all have theirs: what
+    /// is measured again after a pause was never told.
     fn measure(&mut self, state: &mut State, progress: &Progress) -> Result<bool, TrainingError> {
         let Some(meter) = &mut self.meter else { return Ok(false) };
-        let Some(quality) = meter.measure(state, self.spec, self.source, progress)? else { return Ok(false) };
+        let Some(qualities) = meter.measure(state, self.spec, self.source, progress)? else { return Ok(false) };
         state.course.quality_due = false;
-        let best = judge(&mut state.course, &quality, self.spec);
-        self.tell(&Event::Quality(quality))?;
+        let best = qualities.first().is_some_and(|first| judge(&mut state.course, first, self.spec));
+        for quality in qualities {
+            self.tell(&Event::Quality(quality))?;
+        }
         if best {
             checkpoint::write(&self.folder.best(), state)?;
         }

@@ -1,6 +1,7 @@
 //! The run spec: everything that fixes a run, as TOML that a person can read and edit.
 
 mod check;
+mod precision;
 
 use std::path::{Path, PathBuf};
 
@@ -9,6 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::TrainingError;
 use crate::compute::device::DeviceChoice;
 use crate::generator::{Architecture, Family};
+
+pub use precision::Precision;
 
 /// Everything that fixes a run: same spec, same cohort, same machine, same weights.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -51,6 +54,9 @@ pub struct RunSpec {
     /// the whole minibatch. Rounded down to whole groups of 4.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub micro_batch: Option<usize>,
+    /// What the networks compute in: `f32`.
+    #[serde(default)]
+    pub precision: Precision,
     /// What to compute on: `auto`, `cpu`, `cuda`, `cuda:1`, `metal`.
     #[serde(default)]
     pub device: DeviceChoice,
@@ -243,9 +249,14 @@ impl Anchor {
 pub struct QualityMeasure {
     /// Samples, and as many reals; fewer where the fold has fewer. 10,000 as published.
     pub count: usize,
-    /// An encoder file; without one, the program's own for the cohort. A relative path starts at the spec's folder.
+    /// An encoder file, or a torchvision `DenseNet` in safetensors; without one, the program's own for the cohort. A relative
+    /// path starts at the spec's folder.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub encoder: Option<PathBuf>,
+    /// A file of the same kinds: the same samples are measured by it too. The best checkpoint and the stop rule are judged
+    /// by the first alone. A relative path starts at the spec's folder.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub second: Option<PathBuf>,
     /// Ends the run where the Fréchet distance falls no more; without it, the run goes on to `schedule.total_kimg`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stop: Option<StopRule>,
@@ -253,7 +264,7 @@ pub struct QualityMeasure {
 
 impl Default for QualityMeasure {
     fn default() -> Self {
-        Self { count: 2000, encoder: None, stop: None }
+        Self { count: 2000, encoder: None, second: None, stop: None }
     }
 }
 
@@ -361,7 +372,9 @@ impl RunSpec {
         let folder = path.parent().unwrap_or(Path::new(""));
         spec.cohort = absolute(folder, &spec.cohort);
         spec.start_from = spec.start_from.as_deref().map(|file| absolute(folder, file));
-        spec.quality.encoder = spec.quality.encoder.as_deref().map(|file| absolute(folder, file));
+        for file in [&mut spec.quality.encoder, &mut spec.quality.second] {
+            *file = file.as_deref().map(|file| absolute(folder, file));
+        }
         Ok(spec)
     }
 
@@ -410,15 +423,34 @@ mod tests {
             assert_eq!(RunSpec::parse(&spec.to_toml()).unwrap(), spec, "{name}");
             (spec.micro_batch, spec.device) = (Some(8), DeviceChoice::Cuda(1));
             spec.quality.encoder = Some(PathBuf::from("encoder.safetensors"));
+            spec.quality.second = Some(PathBuf::from("densenet121.safetensors"));
             assert_eq!(RunSpec::parse(&spec.to_toml()).unwrap(), spec, "{name}");
         }
         // What came later may be missing.
         let text = presets::preset("small-32", Family::CpdGan).unwrap().to_toml();
         let mut table: toml::Table = toml::from_str(&text).unwrap();
-        for name in ["quality", "guard", "device", "record"] {
+        for name in ["quality", "guard", "precision", "device", "record"] {
             assert!(table.remove(name).is_some(), "{name}");
         }
         let spec = RunSpec::parse(&table.to_string()).unwrap();
         assert_eq!((spec.quality, spec.guard), (QualityMeasure::default(), Guard::default()));
+    }
+
+    #[test]
+    fn files_that_a_spec_names_begin_at_its_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut spec = presets::preset("small-32", Family::CpdGan).unwrap();
+        let elsewhere = folder.path().join("elsewhere.safetensors");
+        (spec.quality.encoder, spec.quality.second) = (Some("a.safetensors".into()), Some(elsewhere.clone()));
+        let read = |spec: &RunSpec| {
+            let path = folder.path().join("run.toml");
+            std::fs::write(&path, spec.to_toml()).unwrap();
+            RunSpec::read(&path).unwrap()
+        };
+        let found = read(&spec);
+        assert_eq!(found.quality.encoder, Some(folder.path().join("a.safetensors")));
+        assert_eq!(found.quality.second, Some(elsewhere));
+        spec.quality.second = Some("b.safetensors".into());
+        assert_eq!(read(&spec).quality.second, Some(folder.path().join("b.safetensors")));
     }
 }

@@ -94,7 +94,7 @@ pub struct RunStatus {
     pub total_kimg: f64,
     /// The last figures.
     pub figures: Option<Figures>,
-    /// The last measure of quality.
+    /// The last measure of quality, by the first encoder.
     pub quality: Option<Quality>,
     /// The last notice: after a failure, what went wrong.
     pub notice: Option<String>,
@@ -185,6 +185,8 @@ impl RunWatch {
             Event::Sample { step, kimg, .. } | Event::Checkpoint { step, kimg, .. } => {
                 (status.step, status.kimg) = (*step, *kimg);
             }
+            // The second encoder's figures are on another scale, and judge nothing.
+            Event::Quality(quality) if quality.second => {}
             Event::Quality(quality) => status.quality = Some(quality.clone()),
             Event::Notice { text } => status.notice = Some(text.clone()),
             Event::Ended { step, how } => {
@@ -250,6 +252,7 @@ mod tests {
         tell(&start);
         tell(&Event::Step(Figures { step: 7, kimg: 0.5, ..Figures::default() }));
         tell(&Event::Quality(Quality { fid: 12.5, ..Quality::default() }));
+        tell(&Event::Quality(Quality { fid: 80.0, second: true, ..Quality::default() }));
         let now = state();
         assert_eq!((now.state, now.step, now.kimg, now.total_kimg), (RunState::RunningHere, 7, 0.5, 100.0));
         assert_eq!(now.holder, Some(Holder::here()));

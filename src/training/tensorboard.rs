@@ -77,7 +77,12 @@ impl Board {
                     ("quality/nearest_hundredth", now.nearest_hundredth),
                 ];
                 scalars.extend(more.into_iter().filter_map(|(name, value)| Some((name, value?))));
-                self.scalars(now.step, &scalars)
+                if !now.second {
+                    return self.scalars(now.step, &scalars);
+                }
+                // As in a model's card: the other encoder's name behind the figure's.
+                let named = |(name, value)| (format!("{name}_{}", now.encoder), value);
+                self.scalars(now.step, &scalars.into_iter().map(named).collect::<Vec<_>>())
             }
             Event::Sample { step, file, .. } => {
                 let path = root.join(file);
@@ -88,11 +93,11 @@ impl Board {
         }
     }
 
-    fn scalars(&mut self, step: u64, values: &[(&str, f64)]) -> Result<(), StoreError> {
+    fn scalars(&mut self, step: u64, values: &[(impl AsRef<str>, f64)]) -> Result<(), StoreError> {
         let mut summary = Message::default();
         for (tag, value) in values {
             let mut entry = Message::default();
-            entry.bytes(1, tag.as_bytes());
+            entry.bytes(1, tag.as_ref().as_bytes());
             entry.float(2, *value as f32);
             summary.bytes(1, &entry.0);
         }
@@ -278,17 +283,19 @@ mod tests {
         let step = Figures { step: 300, critic_loss: -1.25, images_per_second: 40.0, ..Figures::default() };
         board.hear(&Event::Step(step), root).unwrap();
         board.hear(&Event::Quality(Quality { step: 301, fid: 12.5, ..Quality::default() }), root).unwrap();
+        let second = Quality { step: 301, fid: 80.0, encoder: "b".to_owned(), second: true, ..Quality::default() };
+        board.hear(&Event::Quality(second), root).unwrap();
         board.hear(&Event::Sample { step: 302, kimg: 1.0, file: "grid.png".into() }, root).unwrap();
         board.hear(&Event::Notice { text: "nothing to show".to_owned() }, root).unwrap();
 
         let records = records(&std::fs::read(&board.path).unwrap());
-        assert_eq!(records.len(), 4);
+        assert_eq!(records.len(), 5);
         assert_eq!(field(&records[0], 3), b"brain.Event:2");
         let now = f64::from_le_bytes(field(&records[1], 1).try_into().unwrap());
         assert!((seconds() - now).abs() < 600.0);
         let steps: Vec<u64> =
             records[1..].iter().map(|r| u64::from_le_bytes(field(r, 2).try_into().unwrap())).collect();
-        assert_eq!(steps, [300, 301, 302]);
+        assert_eq!(steps, [300, 301, 301, 302]);
         let scalar = |record: &[u8], tag: &str| {
             let values = fields(&field(record, 5));
             let value = values.iter().find(|(_, value)| field(value, 1) == tag.as_bytes());
@@ -297,7 +304,8 @@ mod tests {
         assert_eq!(scalar(&records[1], "loss/critic"), -1.25);
         assert_eq!(scalar(&records[1], "progress/images_per_second"), 40.0);
         assert_eq!(scalar(&records[2], "quality/fid"), 12.5);
-        let image = field(&field(&field(&records[3], 5), 1), 4);
+        assert_eq!((scalar(&records[3], "quality/fid_b"), scalar(&records[3], "quality/count_b")), (80.0, 0.0));
+        let image = field(&field(&field(&records[4], 5), 1), 4);
         let number = |field_number| u64::from_le_bytes(field(&image, field_number).try_into().unwrap());
         assert_eq!((number(1), number(2), number(3), field(&image, 4)), (2, 3, 1, png));
     }

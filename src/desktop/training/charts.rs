@@ -19,6 +19,9 @@ pub struct Overlaid<'a> {
     pub followed: &'a Arc<Followed>,
 }
 
+/// Marks on a second encoder's line at most, so that they do not run together.
+const MOST_MARKS: usize = 60;
+
 /// Most runs in one pair of axes; each has a line of its own kind.
 pub const MOST: usize = 4;
 
@@ -63,7 +66,8 @@ impl ChartView<'_> {
                 }
             }
             let last = self.runs.first().and_then(|run| {
-                let curve = run.followed.curves.chart(self.chart).last()?;
+                let curves = run.followed.curves.chart(self.chart);
+                let curve = curves.iter().rfind(|curve| curve.second.is_none())?;
                 Some(value(curve.smooth.last()?.y, self.look.log))
             });
             if let (Some(last), 1) = (last, measures.len()) {
@@ -114,13 +118,17 @@ impl ChartView<'_> {
         let shown = plot.show(ui, |plot| {
             for (index, run) in self.runs.iter().take(MOST).enumerate().rev() {
                 for curve in run.followed.curves.chart(self.chart) {
-                    let full = curve.measure.color(&colors);
-                    let color = if index == 0 { full } else { theme::tint(full, colors.panel, 0.7) };
-                    let name = if self.runs.len() > 1 {
-                        format!("{}, {}", run.name, curve.measure.name())
-                    } else {
-                        curve.measure.name().to_owned()
+                    // Runs differ in their kind of line, measures in their colour; a second encoder's line is paler, and
+                    // its marks are hollow.
+                    let (full, second) = (curve.measure.color(&colors), curve.second.is_some());
+                    let color = match (index, second) {
+                        (0, false) => full,
+                        (0, true) => theme::tint(full, colors.panel, 0.6),
+                        (_, false) => theme::tint(full, colors.panel, 0.7),
+                        (_, true) => theme::tint(full, colors.panel, 0.45),
                     };
+                    let name =
+                        if self.runs.len() > 1 { format!("{}, {}", run.name, curve.label()) } else { curve.label() };
                     if index == 0 && !curve.raw.is_empty() {
                         let faint = theme::tint(full, colors.panel, 0.22);
                         let raw = Line::new("", PlotPoints::Borrowed(&curve.raw)).color(faint).width(1.0);
@@ -128,9 +136,9 @@ impl ChartView<'_> {
                     }
                     let line = Line::new(name.clone(), PlotPoints::Borrowed(&curve.smooth));
                     plot.line(line.color(color).width(if index == 0 { 1.6 } else { 1.2 }).style(style(index)));
-                    if curve.smooth.len() < 12 {
-                        let points = Points::new(name, PlotPoints::Borrowed(&curve.smooth));
-                        plot.points(points.color(color).radius(2.5));
+                    if curve.smooth.len() < if second { MOST_MARKS } else { 12 } {
+                        let points = Points::new(name, PlotPoints::Borrowed(&curve.smooth)).filled(!second);
+                        plot.points(points.color(color).radius(if second { 3.0 } else { 2.5 }));
                     }
                 }
             }
@@ -142,12 +150,19 @@ impl ChartView<'_> {
         shown.response.widget_info(|| WidgetInfo::labeled(Role::Image, true, &name));
     }
 
-    /// What the selected run's newest quality figures rest on, and for the hover what those of every run do.
+    /// What the selected run's newest quality figures rest on, by each of its encoders, and for the hover what those of every
+    /// run do.
     fn basis(&self) -> Option<(String, String)> {
-        let newest = self.chart.bases(&self.runs.first()?.followed.history).first()?.to_string();
+        let newest = |second| {
+            let history = &self.runs.first()?.followed.history;
+            Some(self.chart.bases(history, second).first()?.to_string())
+        };
+        let second = newest(true).map_or(String::new(), |second| format!("; hollow: {second}"));
+        let newest = newest(false)? + &second;
         let runs = self.runs.iter().filter_map(|run| {
-            let words = Basis::in_words(&self.chart.bases(&run.followed.history))?;
-            Some(format!("{}: {words}", run.name))
+            let words = |second| Basis::in_words(&self.chart.bases(&run.followed.history, second));
+            let second = words(true).map_or(String::new(), |words| format!("; hollow marks: {words}"));
+            Some(format!("{}: {}{second}", run.name, words(false)?))
         });
         let note = "N samples are compared with as many reals, in the features of this encoder. Figures of another N or \
                     encoder are not comparable.";
@@ -159,7 +174,7 @@ impl ChartView<'_> {
         let Some(run) = self.runs.first() else { return "nothing measured".to_owned() };
         let last = |curve: &super::curves::Curve| {
             let y = curve.smooth.last()?.y;
-            Some(format!("{} {}", curve.measure.name(), value(y, self.look.log)))
+            Some(format!("{} {}", curve.name(), value(y, self.look.log)))
         };
         let values = run.followed.curves.chart(self.chart).iter().filter_map(last);
         values.chain(self.basis().map(|(newest, _)| newest)).collect::<Vec<_>>().join(", ")

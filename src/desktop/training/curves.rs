@@ -115,9 +115,10 @@ impl Chart {
         matches!(self, Self::Frechet | Self::Kernel | Self::Manifold | Self::Surroundings | Self::Nearest)
     }
 
-    /// What its figures rest on in a run, the newest first; nothing where they are no measures of quality.
-    pub fn bases(self, history: &History) -> Vec<Basis<'_>> {
-        if self.is_quality() { history.bases() } else { Vec::new() }
+    /// What the figures of a run's first encoder rest on, or of its `second`, the newest first; nothing where they are no
+    /// measures of quality.
+    pub fn bases(self, history: &History, second: bool) -> Vec<Basis<'_>> {
+        if self.is_quality() { history.bases(second) } else { Vec::new() }
     }
 
     /// What one should know to read it.
@@ -254,9 +255,10 @@ impl Measure {
         figures.chain(qualities)
     }
 
-    /// All values over thousands of images.
-    pub fn values(self, history: &History) -> Vec<[f64; 2]> {
-        self.told(history).map(|(value, _)| value).collect()
+    /// All values over thousands of images; of a measure of quality those of the first encoder, or of the `second`.
+    pub fn values(self, history: &History, second: bool) -> Vec<[f64; 2]> {
+        let own = |quality: Option<&Quality>| quality.is_some_and(|quality| quality.second) == second;
+        self.told(history).filter(|(_, quality)| own(*quality)).map(|(value, _)| value).collect()
     }
 }
 
@@ -280,10 +282,28 @@ impl Default for CurveLook {
 pub struct Curve {
     /// Which.
     pub measure: Measure,
+    /// Name of the run's second encoder, where these are its figures.
+    pub second: Option<String>,
+    /// What the figures rest on, in words; nothing where they are no measures of quality.
+    pub basis: Option<String>,
     /// As measured, thinned out; empty where smoothing changes nothing.
     pub raw: Vec<PlotPoint>,
     /// Smoothed and thinned out.
     pub smooth: Vec<PlotPoint>,
+}
+
+impl Curve {
+    /// Its name: the measure, and the encoder where that is the run's second.
+    pub fn name(&self) -> String {
+        let measure = self.measure.name();
+        self.second.as_ref().map_or_else(|| measure.to_owned(), |encoder| format!("{measure}, {encoder}"))
+    }
+
+    /// Its name with what its figures rest on: N and the encoder, without which a measure of quality says nothing.
+    pub fn label(&self) -> String {
+        let measure = self.measure.name();
+        self.basis.as_ref().map_or_else(|| measure.to_owned(), |basis| format!("{measure}, {basis}"))
+    }
 }
 
 /// All curves of one run.
@@ -291,20 +311,29 @@ pub struct Curve {
 pub struct Curves(Vec<(Chart, Vec<Curve>)>);
 
 impl Curves {
-    /// Prepares the curves of a history.
+    /// Prepares the curves of a history; those of a second encoder stand behind all of the first's.
     pub fn of(history: &History, look: CurveLook) -> Self {
-        let curve = |&measure: &Measure| {
-            let values = measure.values(history);
+        let curve = |chart: Chart, measure: Measure, second: bool| {
+            let values = measure.values(history, second);
+            let bases = chart.bases(history, second);
             let smooths = look.smoothing > 0.0 && values.len() > 2;
             let drawn = |values: &[[f64; 2]]| {
                 let to = |[x, y]: [f64; 2]| PlotPoint::new(x, if look.log { to_log(y) } else { y });
                 thinned(values, POINTS).into_iter().map(to).collect::<Vec<_>>()
             };
             let smooth = if smooths { smoothed(&values, look.smoothing) } else { values.clone() };
-            Curve { measure, raw: if smooths { drawn(&values) } else { Vec::new() }, smooth: drawn(&smooth) }
+            Curve {
+                measure,
+                second: bases.first().filter(|_| second).map(|basis| basis.encoder.to_owned()),
+                basis: Basis::in_words(&bases),
+                raw: if smooths { drawn(&values) } else { Vec::new() },
+                smooth: drawn(&smooth),
+            }
         };
         let chart = |chart: Chart| {
-            let curves: Vec<Curve> = chart.measures().iter().map(curve).filter(|c| !c.smooth.is_empty()).collect();
+            let of = |second| chart.measures().iter().map(move |&measure| (measure, second));
+            let curves = of(false).chain(of(true)).map(|(measure, second)| curve(chart, measure, second));
+            let curves: Vec<Curve> = curves.filter(|curve| !curve.smooth.is_empty()).collect();
             (!curves.is_empty()).then_some((chart, curves))
         };
         Self(Chart::ALL.into_iter().filter_map(chart).collect())
@@ -362,85 +391,4 @@ pub fn from_log(place: f64) -> f64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn smoothing_leaves_a_constant_alone_and_follows_a_step() {
-        let level: Vec<[f64; 2]> = (0..10).map(|i| [f64::from(i), 3.0]).collect();
-        assert!(smoothed(&level, 0.9).iter().all(|[_, y]| (y - 3.0).abs() < 1e-12));
-        // pandas: pd.Series([0, 0, 1, 1]).ewm(alpha=0.5).mean() -> 0, 0, 0.571429, 0.8
-        let step: Vec<[f64; 2]> = [0.0, 0.0, 1.0, 1.0].into_iter().map(|y| [0.0, y]).collect();
-        let found: Vec<f64> = smoothed(&step, 0.5).iter().map(|[_, y]| *y).collect();
-        assert!((found[2] - 0.571429).abs() < 1e-6 && (found[3] - 0.8).abs() < 1e-12, "{found:?}");
-    }
-
-    #[test]
-    fn thinning_keeps_the_peaks() {
-        let mut values: Vec<[f64; 2]> = (0..10_000).map(|i| [f64::from(i), f64::from(i % 7)]).collect();
-        values[4321][1] = 99.0;
-        values[8765][1] = -99.0;
-        let kept = thinned(&values, 400);
-        assert!(kept.len() <= 400);
-        assert!(kept.contains(&[4321.0, 99.0]) && kept.contains(&[8765.0, -99.0]));
-        assert!(kept.is_sorted_by(|a, b| a[0] < b[0]));
-        assert_eq!(thinned(&values[..5], 400), &values[..5]);
-    }
-
-    #[test]
-    fn the_scale_is_logarithmic_away_from_zero_and_has_both_signs() {
-        assert!((to_log(1000.0) - to_log(100.0) - 1.0).abs() < 1e-6);
-        assert_eq!(to_log(0.0), 0.0);
-        for value in [-300.0, -0.004, 0.02, 7.5] {
-            assert!((from_log(to_log(value)) - value).abs() < 1e-9 * value.abs().max(1.0));
-            assert_eq!(to_log(-value), -to_log(value));
-        }
-    }
-
-    #[test]
-    fn only_what_was_measured_has_a_chart() {
-        let mut history = History::default();
-        assert_eq!(Curves::of(&history, CurveLook::default()).charts().count(), 0);
-        history.figures.push(Figures {
-            step: 1,
-            kimg: 0.1,
-            critic_loss: 2.0,
-            images_per_second: 9.0,
-            ..Figures::default()
-        });
-        history.qualities.push(Quality { kimg: 0.1, fid: 30.0, kid: 0.2, ..Quality::default() });
-        let curves = Curves::of(&history, CurveLook::default());
-        let charts: Vec<Chart> = curves.charts().collect();
-        assert_eq!(charts, [Chart::Losses, Chart::Frechet, Chart::Kernel, Chart::Scores, Chart::Speed]);
-        assert_eq!(curves.chart(Chart::Losses)[0].smooth[0], PlotPoint::new(0.1, 2.0));
-        assert!(curves.chart(Chart::Memory).is_empty());
-    }
-
-    #[test]
-    fn the_manifold_has_its_charts_after_the_kernel_distance() {
-        let mut history = History::default();
-        let quality = Quality { count: 1000, precision: Some(0.9), recall: Some(0.8), ..Quality::default() };
-        history.qualities.push(Quality { coverage: Some(0.7), ..quality });
-        let curves = Curves::of(&history, CurveLook::default());
-        let charts: Vec<Chart> = curves.charts().collect();
-        assert_eq!(charts, [Chart::Frechet, Chart::Kernel, Chart::Manifold, Chart::Surroundings]);
-        let measures = |chart| curves.chart(chart).iter().map(|curve| curve.measure).collect::<Vec<_>>();
-        assert_eq!(measures(Chart::Manifold), [Measure::Precision, Measure::Recall]);
-        // What was not measured has no curve.
-        assert_eq!(measures(Chart::Surroundings), [Measure::Coverage]);
-        assert!(charts.iter().all(|chart| chart.bases(&history).len() == 1));
-        assert!(Chart::Losses.bases(&history).is_empty());
-    }
-
-    #[test]
-    fn a_critic_that_has_not_begun_has_no_curve() {
-        let mut history = History::default();
-        for (kimg, alone) in [(0.1, true), (0.2, false)] {
-            let figures = Figures { kimg, alone, generator_loss: 1.0, ..Figures::default() };
-            history.figures.push(figures);
-        }
-        assert_eq!(Measure::GeneratorLoss.values(&history), [[0.1, 1.0], [0.2, 1.0]]);
-        assert_eq!(Measure::CriticLoss.values(&history), [[0.2, 0.0]]);
-        assert_eq!(Measure::RealScore.values(&history), [[0.2, 0.0]]);
-    }
-}
+mod tests;

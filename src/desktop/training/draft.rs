@@ -12,11 +12,15 @@ use crate::training::presets;
 use crate::training::spec::{Anchor, Average, Loss, RunSpec, StopRule};
 
 /// Parts of a spec that may be absent.
-const OPTIONAL: [&str; 5] = ["anchor", "micro_batch", "quality.encoder", "quality.stop", "start_from"];
+const OPTIONAL: [&str; 6] =
+    ["anchor", "micro_batch", "quality.encoder", "quality.second", "quality.stop", "start_from"];
 
 /// Fields that name a file, and what is said while they are empty.
-const FILES: [(&str, &str); 2] =
-    [("quality.encoder", "give the file of an encoder"), ("start_from", "give a checkpoint of another run")];
+const FILES: [(&str, &str); 3] = [
+    ("quality.encoder", "give the file of an encoder"),
+    ("quality.second", "give the file of another encoder"),
+    ("start_from", "give a checkpoint of another run"),
+];
 
 /// A spec that is being written.
 pub struct Draft {
@@ -435,6 +439,7 @@ fn choices(path: &str) -> &'static [&'static str] {
         "data.augment" => &["none", "translate", "translate_tone"],
         "data.balanced" | "record.half_precision" | "record.tensorboard" => &["true", "false"],
         "guard.then" => &["roll_back", "stop"],
+        "precision" => &["f32"],
         "device" => &["auto", "cpu", "cuda", "cuda:1", "metal"],
         _ => &[],
     }

@@ -125,6 +125,17 @@ pub fn bytes(count: f64) -> String {
     if count < 1e9 { format!("{:.0} MB", count / 1e6) } else { format!("{:.1} GB", count / 1e9) }
 }
 
+/// A share of an amount of memory: "3.1 of 150 GB"; the share alone where the whole is not known.
+pub fn bytes_of(share: f64, whole: Option<f64>) -> String {
+    match whole {
+        // A tenth of a gigabyte of a hundred tells nothing.
+        Some(whole) if whole >= 1e9 => {
+            format!("{:.1} of {:.*} GB", share / 1e9, usize::from(whole < 1e11), whole / 1e9)
+        }
+        _ => bytes(share),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -181,5 +192,7 @@ mod tests {
     fn times_are_said_as_one_plans_with_them() {
         assert_eq!([40.0, 1500.0, 25200.0, 3.2e5].map(about), ["40 s", "25 min", "7.0 h", "3.7 days"]);
         assert_eq!([4.8e8, 2.13e9].map(bytes), ["480 MB", "2.1 GB"]);
+        let of = [Some(1.5e11), Some(8.59e9), None].map(|whole| bytes_of(3.12e9, whole));
+        assert_eq!(of, ["3.1 of 150 GB", "3.1 of 8.6 GB", "3.1 GB"]);
     }
 }

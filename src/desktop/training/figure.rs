@@ -12,7 +12,6 @@ use plotters::style::{FontStyle, register_font};
 
 use super::charts::{to, value};
 use super::curves::{Chart, CurveLook};
-use super::history::Basis;
 use super::watcher::Followed;
 use crate::desktop::theme::Colors;
 use crate::store;
@@ -132,9 +131,9 @@ fn one<B: DrawingBackend>(
     if let Some(landmark) = chart.landmark() {
         y = (y.0.min(0.0), y.1.max(to(landmark, look.log)));
     }
-    // What all runs rest on is said once, in the heading.
-    let basis = |run: &Drawn| Basis::in_words(&chart.bases(&run.followed.history));
-    let bases: BTreeSet<String> = runs.iter().filter_map(basis).collect();
+    // What all curves rest on is said once, in the heading.
+    let curves = runs.iter().flat_map(|run| run.followed.curves.chart(chart));
+    let bases: BTreeSet<&String> = curves.filter_map(|curve| curve.basis.as_ref()).collect();
     let heading = match bases.first() {
         Some(basis) if bases.len() == 1 => format!("{}, {basis}", chart.text()),
         _ => chart.text().to_owned(),
@@ -159,18 +158,15 @@ fn one<B: DrawingBackend>(
     for (index, run) in runs.iter().enumerate() {
         for curve in run.followed.curves.chart(chart) {
             let [r, g, b, _] = curve.measure.color(&colors).to_array();
-            let style = RGBColor(r, g, b).stroke_width(2 * scale);
+            // A second encoder's line is paler, and its marks are hollow.
+            let second = curve.second.is_some();
+            let style = RGBColor(r, g, b).mix(if second { 0.55 } else { 1.0 }).stroke_width(2 * scale);
             let points = || curve.smooth.iter().map(|point| (point.x, point.y));
-            let mut name = if runs.len() > 1 {
-                format!("{}, {}", run.name, curve.measure.name())
-            } else {
-                curve.measure.name().to_owned()
-            };
-            if let Some(basis) = basis(run).filter(|_| bases.len() > 1) {
-                let _ = write!(name, ", {basis}");
-            }
+            let name = if bases.len() > 1 { curve.label() } else { curve.measure.name().to_owned() };
+            let name = if runs.len() > 1 { format!("{}, {name}", run.name) } else { name };
             if curve.smooth.len() < 12 {
-                axes.draw_series(points().map(|point| Circle::new(point, px(2.5), style.filled())))?;
+                let marks = if second { style } else { style.filled() };
+                axes.draw_series(points().map(|point| Circle::new(point, px(2.5), marks)))?;
             }
             let drawn = if index == 0 {
                 axes.draw_series(LineSeries::new(points(), style))?
@@ -223,6 +219,10 @@ mod tests {
         }
         let quality = Quality { kimg: 2.0, count, encoder: "small".to_owned(), ..Quality::default() };
         history.qualities.push(Quality { precision: Some(0.9), ..quality });
+        drawn(name, history)
+    }
+
+    fn drawn(name: &str, history: History) -> Drawn {
         let curves = Curves::of(&history, CurveLook { smoothing: 0.0, log: true });
         let followed = Followed { history, curves, checkpoints: Vec::new(), best: None };
         Drawn { name: name.to_owned(), followed: Arc::new(followed) }
@@ -256,6 +256,18 @@ mod tests {
         write(&folder.path().join("one.svg"), &runs[..1], look).unwrap();
         let one = std::fs::read_to_string(folder.path().join("one.svg")).unwrap();
         assert!(one.contains("Precision and recall, N = 500, small"));
+        // A second encoder's figures have lines and rows of their own, which name it.
+        let first = Quality { kimg: 2.0, fid: 3.0, count: 500, encoder: "small".to_owned(), ..Quality::default() };
+        let second = Quality { fid: 80.0, encoder: "photographs".to_owned(), second: true, ..first.clone() };
+        let two = [drawn("two", History { qualities: vec![first, second], ..History::default() })];
+        let svg = super::svg(&two, look).unwrap();
+        assert!(svg.contains("FID, N = 500, small") && svg.contains("FID, N = 500, photographs"));
+        assert!(!svg.contains("(FID), N = 500"));
+        let table = csv(&two);
+        assert!(
+            table.contains(",FID,2,3,500,\"small\"\n") && table.contains(",FID,2,80,500,\"photographs\"\n"),
+            "{table}"
+        );
         let refused = write(&folder.path().join("curves.jpg"), &runs, look).unwrap_err();
         assert!(refused.contains(".svg, .png or .csv"), "{refused}");
     }

@@ -116,15 +116,15 @@ impl History {
         self.reached = figures.chain(stages).fold(0.0, f64::max);
     }
 
-    /// What the quality figures of `step` rest on.
+    /// What the first encoder's quality figures of `step` rest on.
     pub fn basis_at(&self, step: u64) -> Option<Basis<'_>> {
-        self.qualities.iter().find(|quality| quality.step == step).map(Basis::from)
+        self.qualities.iter().find(|quality| quality.step == step && !quality.second).map(Basis::from)
     }
 
-    /// What its quality figures rest on, each basis once, the newest first.
-    pub fn bases(&self) -> Vec<Basis<'_>> {
+    /// What the first encoder's quality figures rest on, or the `second`'s, each basis once, the newest first.
+    pub fn bases(&self, second: bool) -> Vec<Basis<'_>> {
         let mut bases = Vec::new();
-        for quality in self.qualities.iter().rev() {
+        for quality in self.qualities.iter().rev().filter(|quality| quality.second == second) {
             let basis = Basis::from(quality);
             if !bases.contains(&basis) {
                 bases.push(basis);
@@ -177,13 +177,19 @@ mod tests {
     #[test]
     fn the_newest_basis_of_quality_comes_first_and_earlier_ones_are_told() {
         let mut history = History::default();
-        assert_eq!(Basis::in_words(&history.bases()), None);
+        assert_eq!(Basis::in_words(&history.bases(false)), None);
         for (count, encoder) in [(500, "small"), (1000, "small"), (1000, "small")] {
-            history.qualities.push(Quality { count, encoder: encoder.to_owned(), ..Quality::default() });
+            let step = count as u64;
+            history.qualities.push(Quality { step, count, encoder: encoder.to_owned(), ..Quality::default() });
+            let encoder = "photographs".to_owned();
+            history.qualities.push(Quality { step, count, encoder, second: true, ..Quality::default() });
         }
-        let bases = history.bases();
+        let bases = history.bases(false);
         assert_eq!(bases[0].to_string(), "N = 1\u{a0}000, small");
         assert_eq!(Basis::in_words(&bases[..1]).as_deref(), Some("N = 1\u{a0}000, small"));
         assert_eq!(Basis::in_words(&bases).as_deref(), Some("N = 1\u{a0}000, small (earlier N = 500, small)"));
+        // The second encoder's stand by themselves, and the best checkpoint is the first's.
+        assert_eq!(history.bases(true)[0].to_string(), "N = 1\u{a0}000, photographs");
+        assert_eq!(history.basis_at(500).unwrap().encoder, "small");
     }
 }

@@ -156,6 +156,10 @@ fn facts(ui: &mut Ui, run: &Run) {
             }
             item("time", &time_left(Duration::from_secs_f64(figures.seconds_left.clamp(0.0, 1e9))));
         }
+        if let Some(used) = figures.device_memory_bytes {
+            let total = figures.device_memory_total_bytes.map(|total| total as f64);
+            item("GPU memory of all processes", &estimate::bytes_of(used as f64, total));
+        }
         if figures.memory_bytes > 0 {
             item("memory", &estimate::bytes(figures.memory_bytes as f64));
         }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::kimg;
-use crate::compute::memory;
+use crate::compute::{device, memory};
 use crate::training::events::{Event, Figures};
 use crate::training::spec::RunSpec;
 use crate::training::state::{State, StepFigures};
@@ -38,6 +38,7 @@ impl Pace {
         let position = state.position;
         let rate = (position.shown - self.shown) as f64 / self.since.elapsed().as_secs_f64();
         let growth = state.growth(spec);
+        let on_device = device::memory_of(&state.device);
         let figures = Figures {
             step: position.step,
             kimg: kimg(state),
@@ -54,6 +55,8 @@ impl Pace {
             critic_gradient: step.gradients.map_or(0.0, |[critic, _]| critic),
             generator_gradient: step.gradients.map_or(0.0, |[_, generator]| generator),
             memory_bytes: memory::held(),
+            device_memory_bytes: on_device.map(|memory| memory.used),
+            device_memory_total_bytes: on_device.map(|memory| memory.total),
             alone: step.alone,
         };
         *self = Self { since: Instant::now(), shown: position.shown, penalty: self.penalty };

@@ -219,6 +219,7 @@ fn quality_is_measured_on_the_way_and_its_rule_ends_the_run_with_the_best_model(
     spec.quality = QualityMeasure {
         count: 16,
         encoder: Some(encoder.clone()),
+        second: None,
         stop: Some(StopRule { from_kimg: 0.008, patience: 1 }),
     };
     spec.record.quality_kimg = 0.004;
@@ -272,6 +273,101 @@ fn quality_is_measured_on_the_way_and_its_rule_ends_the_run_with_the_best_model(
     assert!(weights(&whole) == weights(&broken));
     let best = |root: &Path| fs::read(root.join("checkpoints/best.safetensors")).unwrap();
     assert!(best(&whole) == best(&broken));
+}
+
+#[test]
+fn a_second_encoder_measures_the_same_samples_and_judges_nothing_and_a_pause_amid_it_leaves_no_trace() {
+    let parent = tempfile::tempdir().unwrap();
+    let place = |name: &str| parent.path().join(name);
+    let mut spec = tiny(Family::CpdGan);
+    write_encoder(&place("encoder.safetensors"), &Shapes::new());
+    crate::encoder::example::write_as_torchvision(&place("photographs.safetensors"));
+    spec.quality.count = 16;
+    spec.quality.encoder = Some(place("encoder.safetensors"));
+    spec.record.quality_kimg = 0.004;
+    spec.schedule.total_kimg = 0.012;
+    let source = Many(Shapes::new());
+    let train = |spec: &RunSpec, name: &str| train_on(spec, &source, &place(name), &Progress::new(), &mut |_| ());
+    let told = |name: &str| {
+        let told = events::read(&place(name).join("events.jsonl")).unwrap();
+        told.into_iter()
+            .filter_map(|event| if let Event::Quality(now) = event { Some(now) } else { None })
+            .collect::<Vec<_>>()
+    };
+    train(&spec, "alone").unwrap();
+    spec.quality.second = Some(place("photographs.safetensors"));
+    train(&spec, "whole").unwrap();
+
+    let (first, second): (Vec<Quality>, Vec<Quality>) = told("whole").into_iter().partition(|now| !now.second);
+    let steps = |some: &[Quality]| some.iter().map(|now| now.step).collect::<Vec<_>>();
+    assert_eq!((steps(&first), steps(&second)), (vec![1, 2, 3], vec![1, 2, 3]));
+    // The first's figures are those of a run without a second, to the last bit; so are weights and best checkpoint.
+    assert_eq!(first, told("alone"));
+    assert!(second.iter().all(|now| now.encoder == "photographs" && now.count == 16 && now.fid > 0.0));
+    assert!(first.iter().zip(&second).all(|(a, b)| a.encoder == "example" && a.fid != b.fid));
+    let best = |name: &str| fs::read(place(name).join("checkpoints/best.safetensors")).unwrap();
+    assert!(weights(&place("alone")) == weights(&place("whole")) && best("alone") == best("whole"));
+    let status = crate::training::status::status(&place("whole")).unwrap();
+    assert_eq!(status.quality.as_ref(), first.last());
+
+    // Cancelled when the first encoder has seen all reals and the second some.
+    let progress = Progress::new();
+    let stopping = Cancelling { source: Many(Shapes::new()), asked: std::cell::Cell::new(0), at: 25, progress };
+    let outcome = train_on(&spec, &stopping, &place("broken"), &stopping.progress, &mut |_| ()).unwrap();
+    assert!(matches!(outcome, Outcome::Paused(RunResult { step: 1, .. })), "{outcome:?}");
+    assert!(stopping.asked.get() >= 25 && told("broken").is_empty());
+    let (folder, again) = RunFolder::open(&place("broken")).unwrap();
+    resume_on(&folder, &again, &source, &Progress::new(), &mut |_| ()).unwrap();
+    assert_eq!(told("broken"), told("whole"));
+    assert!(weights(&place("broken")) == weights(&place("whole")) && best("broken") == best("whole"));
+
+    // What cannot be used is refused at the start, by the setting's name.
+    fs::write(place("empty.safetensors"), "").unwrap();
+    let refused = |second: &str, encoder: Option<PathBuf>, word: &str| {
+        let mut spec = spec.clone();
+        (spec.quality.encoder, spec.quality.second) = (encoder, Some(place(second)));
+        let error = train(&spec, &format!("run {word}")).unwrap_err();
+        assert!(matches!(&error, TrainingError::Spec { path, .. } if path == Path::new("quality.second")), "{error}");
+        assert!(error.to_string().contains(word), "{error}");
+    };
+    let own = spec.quality.encoder.clone();
+    refused("empty.safetensors", own.clone(), "not a usable encoder");
+    refused("encoder.safetensors", own, "first encoder too");
+    refused("photographs.safetensors", None, "no first encoder");
+}
+
+/// A source that cancels when the radiograph number `at` is asked for.
+struct Cancelling {
+    source: Many,
+    asked: std::cell::Cell<u32>,
+    at: u32,
+    progress: Progress,
+}
+
+impl RadiographSource for Cancelling {
+    fn facts(&self) -> &super::super::TrainFold {
+        self.source.facts()
+    }
+
+    fn len(&self) -> usize {
+        self.source.len()
+    }
+
+    fn labels(&self, i: usize) -> &[f32] {
+        self.source.labels(i)
+    }
+
+    fn radiograph(&self, i: usize, side: usize) -> Result<crate::radiograph::Radiograph, String> {
+        self.asked.set(self.asked.get() + 1);
+        if self.asked.get() == self.at {
+            self.progress.cancel();
+        }
+        self.source.radiograph(i, side)
+    }
+
+    fn held_out(&self) -> Option<&dyn RadiographSource> {
+        self.source.held_out()
+    }
 }
 
 /// The shapes, each several times, with themselves held out.

@@ -1,6 +1,6 @@
 use super::*;
 use crate::compute::device::DeviceChoice;
-use crate::training::spec::QualityMeasure;
+use crate::training::spec::{Precision, QualityMeasure};
 
 /// A spec that says all that one can say.
 pub fn full() -> RunSpec {
@@ -26,10 +26,12 @@ pub fn full() -> RunSpec {
         quality: QualityMeasure {
             count: 100,
             encoder: Some("/encoder.safetensors".into()),
+            second: Some("/densenet121.safetensors".into()),
             stop: Some(StopRule { from_kimg: 1.0, patience: 2 }),
         },
         guard: preset.guard,
         micro_batch: Some(8),
+        precision: Precision::F32,
         device: DeviceChoice::Cuda(3),
         start_from: Some("/start.safetensors".into()),
     }
@@ -114,7 +116,7 @@ fn a_file_that_is_not_there_is_said_when_it_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("1.safetensors");
     let name = file.display().to_string();
-    for path in ["start_from", "quality.encoder"] {
+    for path in ["start_from", "quality.encoder", "quality.second"] {
         let mut draft = draft();
         let says = |draft: &Draft, word: &str| {
             assert!(draft.spec().is_none());
@@ -127,7 +129,8 @@ fn a_file_that_is_not_there_is_said_when_it_is_named() {
         std::fs::write(&file, "").unwrap();
         draft.set(path, &name);
         let spec = draft.spec().unwrap();
-        assert_eq!(spec.start_from.as_ref().or(spec.quality.encoder.as_ref()), Some(&file));
+        let named = [&spec.start_from, &spec.quality.encoder, &spec.quality.second];
+        assert_eq!(named.into_iter().flatten().collect::<Vec<_>>(), [&file]);
         assert_eq!(Draft::like(spec).spec(), draft.spec());
         std::fs::remove_file(&file).unwrap();
         says(&Draft::like(draft.spec().unwrap()), "no such file");
