@@ -11,6 +11,7 @@ use common::{World, drop_file, settle, wait, window, world};
 use eframe::egui::{Key, Role, ViewportEvent, ViewportId};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable as _;
+use negatoscope::cohort::phantom::{self, Kind, PhantomOptions};
 use negatoscope::desktop::action::Action;
 use negatoscope::desktop::command::Command;
 use negatoscope::desktop::session::Cohort;
@@ -18,7 +19,11 @@ use negatoscope::desktop::training::keeper::Deed;
 use negatoscope::desktop::training::watcher::Run;
 use negatoscope::desktop::workspace::Workspace;
 use negatoscope::desktop::{App, Options, state::Settings};
+use negatoscope::generator::Family;
+use negatoscope::progress::Progress;
+use negatoscope::training::run_folder::{self, RunFolder};
 use negatoscope::training::status::RunState;
+use negatoscope::training::{RunSpec, presets};
 
 type Window = Harness<'static, App>;
 
@@ -287,7 +292,36 @@ fn queued_runs_follow_each_other_and_deleted_ones_can_be_put_back() {
     assert!(table.is_file() || told.contains("nothing has been measured"), "{told}");
 }
 
-/// Commands of Slurm's that keep one job: its state is the text of a file, which the test writes as Slurm would.
+#[test]
+fn a_duplicate_is_offered_the_packs_that_were_only_opened_in_explore() {
+    let world = world();
+    let opened = world.folder.path().join("opened");
+    let brain = PhantomOptions { kind: Kind::Brain, count: 40, resolution: 32, seed: 1, out: opened.clone() };
+    phantom::write(&brain, &Progress::new()).unwrap();
+    let root = world.folder.path().join("data/runs/first");
+    let mut spec = presets::preset("small-32", Family::CpdGan).unwrap();
+    spec.cohort.clone_from(&world.pack);
+    drop(RunFolder::create(&root, &spec).unwrap());
+    // Explore notes the pack of a cohort once it is open.
+    let settings = Settings { cohorts: [("brain".to_owned(), opened.clone())].into(), ..Settings::default() };
+    let mut window = common::window(Options { settings: Some(settings), ..options(&world) });
+    act(&mut window, Command::GoToTraining);
+    settle(&mut window);
+    window.state_mut().training_mut().select(&root);
+    settle(&mut window);
+    click(&mut window, "More");
+    click(&mut window, "Duplicate…");
+    settle(&mut window);
+    assert_eq!(window.state_mut().training_mut().form().unwrap().cohort(), world.pack);
+    window.get_by_role_and_label(Role::ComboBox, "Cohort").click();
+    window.run_steps(3);
+    window.get_by_label("phantom-brain · 40 films, up to 32 px").click();
+    window.run_steps(3);
+    assert_eq!(window.state_mut().training_mut().form().unwrap().cohort(), opened);
+}
+
+/// Commands of Slurm's that keep one job, or an array of three: the state is the text of a file, which the test writes as
+/// Slurm would.
 #[cfg(unix)]
 fn slurm(world: &World) -> PathBuf {
     use std::os::unix::fs::PermissionsExt as _;
@@ -302,7 +336,7 @@ fn slurm(world: &World) -> PathBuf {
                 "echo 'PENDING|Priority' > '{quoted}.new'; mv '{quoted}.new' '{quoted}'; cp \"$2\" '{quoted}.script'; echo 41"
             ),
         ),
-        ("squeue", format!("echo \"41|41|N/A|$(cat '{quoted}')\"")),
+        ("squeue", format!("for task in N/A 0 1 2; do echo \"41|41|$task|$(cat '{quoted}')\"; done")),
         (
             "scancel",
             format!(
@@ -381,4 +415,67 @@ fn a_run_is_sent_to_a_cluster_followed_there_cancelled_and_sent_again() {
         app.training().selected().is_some_and(|run| run.job.as_ref().is_some_and(|job| job.state.is_err()))
     });
     window.get_by_label_contains("What became of job 41 is not known");
+}
+
+#[cfg(unix)]
+#[test]
+fn several_seeds_go_to_a_cluster_as_one_array_of_single_runs() {
+    let world = world();
+    let folder = slurm(&world);
+    let mut options = options(&world);
+    options.settings.as_mut().unwrap().cluster.commands = folder.to_string_lossy().into_owned();
+    let mut window = common::window(options);
+    compose(&mut window, "far away", "1");
+    assert!(window.query_by_role_and_label(Role::TextInput, "Seeds").is_none(), "seeds are for a cluster");
+    click(&mut window, "Slurm cluster");
+    let type_seeds = |window: &mut Window, text: &str| {
+        window.get_by_role_and_label(Role::TextInput, "Seeds").set_text_value_accesskit(text);
+        window.run_steps(3);
+    };
+    // What is wrong is said as it is typed, and nothing is sent.
+    type_seeds(&mut window, "1-3, 2");
+    window.get_by_label("seed 2 is named twice");
+    click(&mut window, "Send to the cluster");
+    settle(&mut window);
+    assert!(window.state().training().runs().is_empty());
+
+    // One of the folders is taken, so that its run gets another.
+    let runs = window.state().training().places().runs();
+    std::fs::create_dir_all(runs.join("far-away-seed2")).unwrap();
+    type_seeds(&mut window, "1-3");
+    window.get_by_label("3 runs in one array, far away-seed1 to far away-seed3.");
+    window.check_accessibility();
+    click(&mut window, "Send to the cluster");
+    settle(&mut window);
+    wait(&mut window, "the runs", |app| app.training().runs().len() == 3);
+    let names = ["far-away-seed1", "far-away-seed2-2", "far-away-seed3"];
+    for (task, name) in (0..).zip(names) {
+        let spec = RunSpec::read(&runs.join(name).join("run.toml")).unwrap();
+        assert_eq!((spec.seed, spec.name), (u64::from(task) + 1, format!("far away-seed{}", task + 1)));
+        let job = run_folder::job(&runs.join(name)).unwrap();
+        assert_eq!((job.job, job.task), (41, Some(task)));
+    }
+    let script = std::fs::read_to_string(folder.join("state.script")).unwrap();
+    assert!(script.contains("#SBATCH --array=0-2\n"), "{script}");
+    for (task, name) in names.iter().enumerate() {
+        let line = format!("{task}) words=('train' '{}') ;;", runs.join(name).display());
+        assert!(script.lines().any(|found| found == line), "{line} is not in\n{script}");
+    }
+
+    // Each is a run of its own in the list, followed by its own task.
+    wait(&mut window, "the queue to be read", |app| {
+        app.training().runs().iter().all(|run| run.words() == "queued (Priority) on the cluster")
+    });
+    assert_eq!(window.state().training().selected().map(|run| run.root.clone()), Some(runs.join(names[0])));
+    window.get_by_label_contains("job 41_0");
+
+    // Where Slurm refuses, none of the folders stays.
+    std::fs::write(folder.join("sbatch"), "#!/bin/bash\necho 'Invalid partition' >&2; exit 1\n").unwrap();
+    compose(&mut window, "nowhere", "1");
+    type_seeds(&mut window, "4, 5");
+    click(&mut window, "Send to the cluster");
+    settle(&mut window);
+    window.get_by_label_contains("Invalid partition");
+    let mut left = std::fs::read_dir(&runs).unwrap().flatten().map(|entry| entry.file_name());
+    assert!(left.all(|name| !name.to_string_lossy().starts_with("nowhere")));
 }

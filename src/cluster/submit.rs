@@ -95,15 +95,25 @@ impl Submission {
         let path = out.join(format!("submit-{}.sbatch", &store::hash_bytes(text.as_bytes())[..8]));
         store::write_atomic(&path, text.as_bytes())?;
         let job = self.slurm.submit(&path)?;
+        if let Err(error) = self.note(job, &runs) {
+            // A job that its run does not know of could be neither followed nor taken back.
+            drop(self.slurm.cancel(JobId { job, task: None }));
+            return Err(error);
+        }
+        Ok(Submitted { job, runs, script: path })
+    }
+
+    /// Writes down in each run's folder which job it has, and on which terms.
+    fn note(&self, job: u64, runs: &[PathBuf]) -> Result<(), ClusterError> {
+        let terms = Terms { program: self.program.clone(), resources: self.resources.clone() };
+        let text = serde_json::to_vec_pretty(&terms).unwrap_or_default();
         for (task, root) in runs.iter().enumerate() {
             let task = (runs.len() > 1).then_some(task as u32);
             let Slurm { host, commands } = self.slurm.clone();
             run_folder::write_job(root, &JobRecord { job, task, host, commands })?;
-            let terms = Terms { program: self.program.clone(), resources: self.resources.clone() };
-            let text = serde_json::to_vec_pretty(&terms).unwrap_or_default();
             store::write_atomic(&root.join(TERMS), &text)?;
         }
-        Ok(Submitted { job, runs, script: path })
+        Ok(())
     }
 }
 

@@ -422,7 +422,7 @@ impl Training {
             if self.teaching.is_some() {
                 teaching::show(ui, self);
             } else if self.form.is_some() {
-                form::show(ui, self, actions);
+                form::show(ui, self, &session.settings, actions);
             } else if self.selected().is_some() {
                 view::show(ui, self, actions);
             } else {

@@ -3,6 +3,8 @@
 //! Random streams need no state of their own: each draw is a function of the seed and the position.
 
 use std::collections::HashMap;
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 use candle_core::Device;
@@ -19,6 +21,9 @@ use crate::store;
 
 /// Largest checkpoint that is read: ten times the published networks' at 512 px.
 const MOST_BYTES: u64 = 16 << 30;
+
+/// Longest head that is read; those of the largest networks have a few hundred kilobytes.
+const MOST_HEAD: u64 = 16 << 20;
 
 /// Names of the parts in the file.
 const PARTS: [&str; 5] = ["generator", "critic", "average", "generator_adam", "critic_adam"];
@@ -79,10 +84,9 @@ pub fn write(path: &Path, state: &State) -> Result<(), TrainingError> {
 /// # Errors
 /// A sentence that says what is wrong with the file.
 pub fn read(path: &Path, spec: &RunSpec, labels: usize, device: &Device) -> Result<State, TrainingError> {
-    let wrong = |problem: String| TrainingError::Folder { path: path.to_path_buf(), problem };
     let (mut parts, header) = parse(path)?;
     let mut state = State::new(spec, labels, device)?;
-    let fit = |e: candle_core::Error| wrong(format!("does not fit run.toml: {e}"));
+    let fit = |e: candle_core::Error| wrong(path, format!("does not fit run.toml: {e}"));
     let mut part = |name: &str| parts.remove(name).unwrap_or_default();
     (state.position, state.course) = (header.position, header.course);
     state.generator.load(&part(PARTS[0])).map_err(fit)?;
@@ -93,6 +97,47 @@ pub fn read(path: &Path, spec: &RunSpec, labels: usize, device: &Device) -> Resu
     let [steps, skipped] = header.critic_adam;
     state.critic_adam.load(&part(PARTS[4]), steps, skipped).map_err(fit)?;
     Ok(state)
+}
+
+/// Where a run stood when the checkpoint was written, from the head of its file alone: no tensor is read or verified.
+///
+/// # Errors
+/// A sentence that says what is wrong with the file.
+pub fn head(path: &Path) -> Result<(Position, Course), TrainingError> {
+    let file = File::open(path).map_err(|e| wrong(path, format!("cannot be read: {e}")))?;
+    let header = header(file).map_err(|what| damaged(path, &what))?;
+    Ok((header.position, header.course))
+}
+
+/// The header in the head of a file, which is eight bytes of length and as many of JSON as they say.
+fn header(mut file: impl Read) -> Result<Header, String> {
+    #[derive(serde::Deserialize)]
+    struct Head {
+        #[serde(rename = "__metadata__")]
+        entries: HashMap<String, String>,
+    }
+    let mut length = [0; 8];
+    file.read_exact(&mut length).map_err(|e| format!("it has no head: {e}"))?;
+    let length = u64::from_le_bytes(length);
+    if length > MOST_HEAD {
+        return Err("its head is longer than any checkpoint's".to_owned());
+    }
+    let mut bytes = Vec::new();
+    file.take(length).read_to_end(&mut bytes).map_err(|e| format!("its head cannot be read: {e}"))?;
+    if (bytes.len() as u64) < length {
+        return Err("its head is cut short".to_owned());
+    }
+    let head: Head = serde_json::from_slice(&bytes).map_err(|e| format!("its head is not a checkpoint's: {e}"))?;
+    let header = head.entries.get(HEADER).ok_or("it has no checkpoint header")?;
+    serde_json::from_str(header).map_err(|e| e.to_string())
+}
+
+fn wrong(path: &Path, problem: String) -> TrainingError {
+    TrainingError::Folder { path: path.to_path_buf(), problem }
+}
+
+fn damaged(path: &Path, what: &str) -> TrainingError {
+    wrong(path, format!("is damaged ({what}); use the checkpoint before it"))
 }
 
 /// Takes weights from another run's checkpoint where name and shape agree: its average for both generator and average.
@@ -127,17 +172,13 @@ pub fn start_from(path: &Path, state: &mut State) -> Result<(usize, usize), Trai
 
 /// The file's tensors by part, and its header.
 fn parse(path: &Path) -> Result<(HashMap<String, Named>, Header), TrainingError> {
-    let wrong = |problem: String| TrainingError::Folder { path: path.to_path_buf(), problem };
-    let unreadable = |e: std::io::Error| wrong(format!("cannot be read: {e}"));
+    let unreadable = |e: std::io::Error| wrong(path, format!("cannot be read: {e}"));
     if std::fs::metadata(path).map_err(unreadable)?.len() > MOST_BYTES {
-        return Err(wrong("is larger than any checkpoint".to_owned()));
+        return Err(wrong(path, "is larger than any checkpoint".to_owned()));
     }
     let bytes = std::fs::read(path).map_err(unreadable)?;
-    let damaged = |what: &str| wrong(format!("is damaged ({what}); use the checkpoint before it"));
-    let (_, metadata) = SafeTensors::read_metadata(&bytes).map_err(|e| damaged(&e.to_string()))?;
-    let header = metadata.metadata().as_ref().and_then(|entries| entries.get(HEADER));
-    let header = header.ok_or_else(|| damaged("it has no checkpoint header"))?;
-    let header: Header = serde_json::from_str(header).map_err(|e| damaged(&e.to_string()))?;
+    let damaged = |what: &str| damaged(path, what);
+    let header = header(&bytes[..]).map_err(|what| damaged(&what))?;
     let file = SafeTensors::deserialize(&bytes).map_err(|e| damaged(&e.to_string()))?;
     let mut named = Named::new();
     for (name, view) in file.tensors() {
@@ -168,4 +209,46 @@ fn digest(tensors: &Named) -> String {
         hasher.update(bytemuck::cast_slice::<f32, u8>(values));
     }
     hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::generator::Family;
+    use crate::training::presets::preset;
+
+    #[test]
+    fn the_head_tells_where_the_run_stood_without_the_tensors_and_nothing_of_another_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("1.safetensors");
+        assert!(head(&path).unwrap_err().to_string().contains("cannot be read"));
+        let spec = preset("small-32", Family::CpdGan).unwrap();
+        let mut state = State::new(&spec, 2, &Device::Cpu).unwrap();
+        (state.position.step, state.position.shown) = (1250, 20_000);
+        state.course.best = Some(1.25_f64.to_bits());
+        write(&path, &state).unwrap();
+        assert_eq!(head(&path).unwrap(), (state.position, state.course));
+        let whole = std::fs::read(&path).unwrap();
+        let length = u64::from_le_bytes(whole[..8].try_into().unwrap());
+        let end = 8 + length as usize;
+        std::fs::write(&path, &whole[..end]).unwrap();
+        assert_eq!(head(&path).unwrap(), (state.position, state.course));
+        let refused = read(&path, &spec, 2, &Device::Cpu).err().unwrap().to_string();
+        assert!(refused.contains("is damaged"), "{refused}");
+
+        let long = [&(MOST_HEAD + 1).to_le_bytes(), &whole[8..end]].concat();
+        let headed = |text: &str| [&(text.len() as u64).to_le_bytes(), text.as_bytes()].concat();
+        let (foreign, torn) = (headed(r#"{"__metadata__":{"format":"pt"}}"#), headed(r#"{"__metadata__":{"#));
+        for (bytes, word) in [
+            (&whole[..5], "it has no head"),
+            (&whole[..end - 1], "cut short"),
+            (&long, "longer than any checkpoint's"),
+            (&foreign, "no checkpoint header"),
+            (&torn, "is not a checkpoint's"),
+        ] {
+            std::fs::write(&path, bytes).unwrap();
+            let problem = head(&path).unwrap_err().to_string();
+            assert!(problem.contains("is damaged") && problem.contains(word), "{problem}");
+        }
+    }
 }

@@ -6,6 +6,7 @@ mod folded;
 mod front;
 mod help;
 mod place;
+mod seeds;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -33,7 +34,7 @@ const NAME: f32 = 128.0;
 pub struct Form {
     draft: Draft,
     packs: Vec<Choice>,
-    /// Folders that may be packs and one that may hold some, until they are looked through.
+    /// Folders that may be packs and one that may hold some, until they are looked through with those that are known.
     unseen: Option<(Vec<PathBuf>, PathBuf)>,
     looking: Option<Task<Vec<Choice>>>,
     /// Parts of the spec that are unfolded.
@@ -50,6 +51,8 @@ pub struct Form {
     cluster_open: bool,
     /// The cluster's job to wait for, as it is typed.
     after: String,
+    /// Seeds of the runs that go to the cluster, as they are typed; the spec's own where nothing is.
+    seeds: String,
     /// Bytes that the run needs by its estimate, and that this computer could give when they were last counted.
     available: Option<(f64, u64)>,
 }
@@ -67,8 +70,7 @@ struct Choice {
 impl Form {
     /// An empty form; the packs that are known are looked for in the background, once it is on screen.
     pub fn new(settings: &Settings, places: &Places) -> Self {
-        let known = settings.cohorts.values().chain(&settings.training_cohorts).cloned().collect();
-        Self::with(Draft::new("small-32", Family::CpdGan, None), known, places, settings.cluster.clone())
+        Self::with(Draft::new("small-32", Family::CpdGan, None), Vec::new(), places, settings.cluster.clone())
     }
 
     /// A form that begins with the spec of another run.
@@ -89,13 +91,16 @@ impl Form {
             cluster,
             cluster_open: false,
             after: String::new(),
+            seeds: String::new(),
             available: None,
         }
     }
 
-    /// Begins to look for packs where that was not done yet: those of all runs are among them.
-    fn look_for_packs(&mut self, ctx: &Context, runs: &[Run]) {
+    /// Begins to look for packs where that was not done yet: those of all runs are among them, and those that were opened or
+    /// trained on.
+    fn look_for_packs(&mut self, ctx: &Context, runs: &[Run], settings: &Settings) {
         let Some((mut folders, packs)) = self.unseen.take() else { return };
+        folders.extend(settings.cohorts.values().chain(&settings.training_cohorts).cloned());
         folders.extend(runs.iter().map(|run| run.status.cohort.clone()));
         folders.retain(|folder| folder.is_absolute());
         // Without a thread the list stays empty; a pack can still be chosen by its folder.
@@ -126,6 +131,11 @@ impl Form {
     /// The cluster, and whether it is the place to train.
     pub fn cluster(&self) -> &ClusterChoice {
         &self.cluster
+    }
+
+    /// The seeds of the runs that go to the cluster, or what is wrong with them; `None` where there is no spec yet.
+    fn seeds(&self) -> Option<Result<Vec<u64>, String>> {
+        Some(seeds::of(self.draft.spec()?, &self.seeds))
     }
 
     /// Chooses the pack to train on.
@@ -208,10 +218,10 @@ impl Choice {
 }
 
 /// Draws the form into all of `ui`.
-pub fn show(ui: &mut Ui, training: &mut Training, actions: &mut Actions) {
+pub fn show(ui: &mut Ui, training: &mut Training, settings: &Settings, actions: &mut Actions) {
     let colors = theme::colors(ui);
     let Some(mut form) = training.form.take() else { return };
-    form.look_for_packs(ui.ctx(), training.runs());
+    form.look_for_packs(ui.ctx(), training.runs(), settings);
     let mut leave = false;
     let bar = Frame::new().fill(colors.panel).inner_margin(Margin::symmetric(24, 8));
     Panel::top("compose").exact_size(44.0).resizable(false).frame(bar).show(ui, |ui| {

@@ -29,13 +29,13 @@ pub enum Deed {
     },
     /// Begins or resumes a run.
     Start(PathBuf),
-    /// Makes a run's folder and sends it to a cluster.
+    /// Makes runs' folders and sends them to a cluster: one as a job, several as one array.
     Send {
-        /// What fixes the run.
-        spec: Box<RunSpec>,
+        /// What fixes each run.
+        specs: Vec<RunSpec>,
         /// Where to, and what it asks for.
         cluster: Box<ClusterChoice>,
-        /// The job that must have succeeded before it begins.
+        /// The job that must have succeeded before they begin.
         after: Option<u64>,
     },
     /// Sends a run once more that was sent before.
@@ -71,7 +71,7 @@ impl Deed {
 /// What was done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Done {
-    /// A run's folder was made.
+    /// A run's folder was made, or those of several, of which this is the first.
     Made(PathBuf),
     /// A run was begun or resumed.
     Started(PathBuf),
@@ -185,7 +185,7 @@ fn act(deed: Deed, places: &Places, program: &Path, bond: Bond) -> Result<Done, 
             start(program, &root, bond).map_err(refused)?;
             Ok(Done::Started(root))
         }
-        Deed::Send { spec, cluster, after } => send(*spec, &cluster, after, places, program),
+        Deed::Send { specs, cluster, after } => send(specs, &cluster, after, places, program),
         Deed::SendAgain(root) => {
             for request in ["request.pause", "request.stop"] {
                 let _ = std::fs::remove_file(root.join(request));
@@ -235,22 +235,29 @@ fn act(deed: Deed, places: &Places, program: &Path, bond: Bond) -> Result<Done, 
     }
 }
 
-/// Makes a run's folder where every node sees it, and sends it.
+/// Makes a folder for each run where every node sees it, and sends them together.
 fn send(
-    spec: RunSpec,
+    specs: Vec<RunSpec>,
     choice: &ClusterChoice,
     after: Option<u64>,
     places: &Places,
     program: &Path,
 ) -> Result<Done, Refusal> {
     let refused = |reason: String| Refusal { reason, cohort: false };
-    let spec = checked(spec).map_err(|reason| Refusal { reason, cohort: true })?;
+    let specs = specs.into_iter().map(checked).collect::<Result<Vec<RunSpec>, String>>();
+    let specs = specs.map_err(|reason| Refusal { reason, cohort: true })?;
     let given = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
     let folder = given(&choice.folder).map_or_else(|| places.runs(), PathBuf::from);
-    let root = Places::new_in(&folder, &spec.name).map_err(refused)?;
-    drop(RunFolder::create(&root, &spec).map_err(|error| refused(error.to_string()))?);
+    let mut roots = Vec::with_capacity(specs.len());
+    let made = specs.iter().try_for_each(|spec| -> Result<(), String> {
+        let root = Places::new_in(&folder, &spec.name)?;
+        // Only made, not held: the node holds it.
+        drop(RunFolder::create(&root, spec).map_err(|error| error.to_string())?);
+        roots.push(root);
+        Ok(())
+    });
     let submission = Submission {
-        specs: vec![root.clone()],
+        specs: roots.clone(),
         out: folder,
         program: given(&choice.program).map_or_else(|| program.to_path_buf(), PathBuf::from),
         resources: Resources {
@@ -264,12 +271,13 @@ fn send(
         slurm: slurm(choice),
         after: after.map(|job| job.to_string()),
     };
-    if let Err(error) = submission.send() {
-        // Nothing but the spec lies in it, and that is still in the form.
-        let _ = std::fs::remove_dir_all(&root);
-        return Err(refused(error.to_string()));
+    let sent = made.and_then(|()| submission.send().map_err(|error| error.to_string()));
+    if let Err(reason) = sent {
+        // Nothing but the spec lies in them, and that is still in the form.
+        roots.iter().for_each(|root| drop(std::fs::remove_dir_all(root)));
+        return Err(refused(reason));
     }
-    Ok(Done::Made(root))
+    Ok(roots.into_iter().next().map_or(Done::Nothing, Done::Made))
 }
 
 /// Where the Slurm of a choice is called.
@@ -280,8 +288,8 @@ pub fn slurm(choice: &ClusterChoice) -> Slurm {
 
 /// The spec with its paths made whole, if its pack can serve it.
 fn checked(mut spec: RunSpec) -> Result<RunSpec, String> {
-    for path in [Some(&mut spec.cohort), spec.start_from.as_mut(), spec.quality.encoder.as_mut()].into_iter().flatten()
-    {
+    let quality = [spec.quality.encoder.as_mut(), spec.quality.second.as_mut()];
+    for path in [Some(&mut spec.cohort), spec.start_from.as_mut()].into_iter().chain(quality).flatten() {
         if let Ok(whole) = std::path::absolute(&*path) {
             *path = whole;
         }

@@ -4,8 +4,8 @@
 //! the one before. The window asks and never waits.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{self, Read as _};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -13,18 +13,16 @@ use std::thread;
 use std::time::{Duration, SystemTime};
 
 use eframe::egui;
-use serde::Deserialize;
 
 use super::Places;
 use super::curves::{CurveLook, Curves};
 use super::history::History;
 use super::jobs::Job;
-use crate::training::launch;
 use crate::training::queue::{Queue, Waiting};
 use crate::training::run_folder::RunFolder;
 use crate::training::spec::RunSpec;
-use crate::training::state::{Course, Position};
 use crate::training::status::{self, RunState, RunStatus, RunWatch};
+use crate::training::{checkpoint, launch};
 
 /// Time between two looks while a run goes on, and while none does.
 const EVERY: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(2)];
@@ -87,25 +85,11 @@ pub struct Best {
     pub fid: f64,
 }
 
-/// Most bytes of a checkpoint's head that are read; those of the largest networks have a few hundred kilobytes.
-const MOST_HEAD: u64 = 16 << 20;
-
 impl Best {
     /// Reads what it is from the head of its file. The log may tell otherwise: of a better measure that came before a
     /// resumption, or that did not count.
     pub fn read(root: &Path) -> Option<Self> {
-        #[derive(Deserialize)]
-        struct Entry {
-            position: Position,
-            course: Course,
-        }
-        let mut file = File::open(RunFolder::best_of(root)).ok()?;
-        let mut length = [0; 8];
-        file.read_exact(&mut length).ok()?;
-        let mut head = Vec::new();
-        file.take(u64::from_le_bytes(length).min(MOST_HEAD)).read_to_end(&mut head).ok()?;
-        let head: serde_json::Value = serde_json::from_slice(&head).ok()?;
-        let Entry { position, course } = serde_json::from_str(head["__metadata__"]["checkpoint"].as_str()?).ok()?;
+        let (position, course) = checkpoint::head(&RunFolder::best_of(root)).ok()?;
         Some(Self { step: position.step, kimg: position.shown as f64 / 1000.0, fid: f64::from_bits(course.best?) })
     }
 }
@@ -361,8 +345,8 @@ mod tests {
 
     use super::*;
     use crate::generator::Family;
+    use crate::training::presets;
     use crate::training::state::State;
-    use crate::training::{checkpoint, presets};
 
     #[test]
     fn the_best_checkpoint_says_itself_what_it_is() {

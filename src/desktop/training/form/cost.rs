@@ -2,7 +2,7 @@
 
 use eframe::egui::{Button, Label, RichText, ScrollArea, Stroke, Ui, vec2};
 
-use super::{Form, place, warning};
+use super::{Form, place, seeds, warning};
 use crate::compute::memory;
 use crate::desktop::theme;
 use crate::desktop::training::Training;
@@ -20,7 +20,12 @@ pub fn cost(ui: &mut Ui, form: &mut Form, training: &mut Training) {
         let cost = estimate(spec, labels, training.runs());
         ui.horizontal(|ui| {
             ui.label(RichText::new(about(cost.seconds)).font(theme::medium(22.0)).color(colors.text));
-            let place = if form.cluster.chosen { "if it were on this machine" } else { "on this machine" };
+            let several = matches!(form.seeds(), Some(Ok(seeds)) if seeds.len() > 1);
+            let place = match (form.cluster.chosen, several) {
+                (false, _) => "on this machine",
+                (true, false) => "if it were on this machine",
+                (true, true) => "each, if they were on this machine",
+            };
             ui.label(RichText::new(place).color(colors.dim));
         });
         caption(
@@ -68,18 +73,19 @@ pub fn cost(ui: &mut Ui, form: &mut Form, training: &mut Training) {
         let response = ui.add_enabled(ready.is_some(), button).on_hover_text(tooltip);
         if let (true, Some(spec)) = (response.clicked(), ready.clone()) {
             (form.refused, form.failed, form.making) = (None, None, true);
-            let spec = Box::new(spec);
             training.ask(if form.cluster.chosen {
                 let after = place::dependency(&form.after).unwrap_or_default();
-                Deed::Send { spec, cluster: Box::new(form.cluster.clone()), after }
+                let seeds = form.seeds().and_then(Result::ok).unwrap_or_else(|| vec![spec.seed]);
+                Deed::Send { specs: seeds::specs(&spec, &seeds), cluster: Box::new(form.cluster.clone()), after }
             } else {
-                Deed::Make { spec, queued }
+                Deed::Make { spec: Box::new(spec), queued }
             });
         }
     };
     if form.cluster.chosen {
         let tooltip = "Writes the run's folder and a batch script, and gives them to Slurm.";
-        ui.add_enabled_ui(place::problem(&form.cluster, &form.after).is_none(), |ui| {
+        let wrong_seeds = form.seeds().is_some_and(|seeds| seeds.is_err());
+        ui.add_enabled_ui(!wrong_seeds && place::problem(&form.cluster, &form.after).is_none(), |ui| {
             make(ui, "Send to the cluster", tooltip, false, form);
         });
     } else if busy {

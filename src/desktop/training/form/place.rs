@@ -2,7 +2,7 @@
 
 use eframe::egui::{DragValue, RichText, TextEdit, Ui, vec2};
 
-use super::{Form, line};
+use super::{Form, line, seeds};
 use crate::desktop::state::ClusterChoice;
 use crate::desktop::theme;
 use crate::desktop::training::keeper;
@@ -32,6 +32,7 @@ fn choose(ui: &mut Ui, form: &mut Form) {
     }
     // The ground of fields is that of this column.
     ui.visuals_mut().extreme_bg_color = theme::colors(ui).raised;
+    choose_seeds(ui, form);
     let wrong = problem(&form.cluster, &form.after);
     let cluster = &mut form.cluster;
     text(
@@ -71,18 +72,38 @@ fn choose(ui: &mut Ui, form: &mut Form) {
             }
         });
     }
-    caption(ui, "Many runs are sent as one array by `negatoscope submit`.");
+    caption(ui, "Runs that differ in more than the seed are sent as one array by `negatoscope submit`.");
     if let Some(wrong) = wrong {
         ui.label(RichText::new(wrong).font(theme::caption()).color(theme::colors(ui).danger));
     }
 }
 
+/// The seeds, and what the runs are called where there are several.
+fn choose_seeds(ui: &mut Ui, form: &mut Form) {
+    let typed = form.seeds();
+    let problem = typed.as_ref().and_then(|seeds| seeds.as_ref().err());
+    let own = form.text("seed");
+    line(ui, "Seeds", SEEDS, problem.map(String::as_str), |ui| field(ui, "Seeds", SEEDS, &mut form.seeds, &own));
+    if let (Some(spec), Some(Ok(seeds))) = (form.draft.spec(), &typed)
+        && let [first, .., last] = seeds[..]
+    {
+        let (count, first, last) = (seeds.len(), seeds::name(spec, first), seeds::name(spec, last));
+        caption(ui, format!("{count} runs in one array, {first} to {last}."));
+    }
+}
+
+/// What the field of seeds is for.
+const SEEDS: &str =
+    "One run for each, all of them as one array: 1, 2, 3 or 1-3. The spec's own seed where it is empty.";
+
 fn text(ui: &mut Ui, name: &str, tooltip: &str, value: &mut String, hint: &str) {
-    line(ui, name, tooltip, None, |ui| {
-        let width = (ui.available_width() - 12.0).clamp(80.0, 260.0);
-        let edit = TextEdit::singleline(value).desired_width(width).margin(vec2(6.0, 4.0)).hint_text(hint);
-        ui.add(edit).accessible_name(name).on_hover_text(tooltip);
-    });
+    line(ui, name, tooltip, None, |ui| field(ui, name, tooltip, value, hint));
+}
+
+fn field(ui: &mut Ui, name: &str, tooltip: &str, value: &mut String, hint: &str) {
+    let width = (ui.available_width() - 12.0).clamp(80.0, 260.0);
+    let edit = TextEdit::singleline(value).desired_width(width).margin(vec2(6.0, 4.0)).hint_text(hint);
+    ui.add(edit).accessible_name(name).on_hover_text(tooltip);
 }
 
 /// The number of the job to wait for, if there is one; or what is wrong with it, in a sentence.
