@@ -52,7 +52,7 @@ pub enum EncoderError {
     /// The file holds a torchvision `DenseNet` without a card, where findings are wanted.
     #[error(
         "{path} is a DenseNet in torchvision's names without an encoder card: it names no findings, and can only measure how \
-         near images are; name it in quality.encoder, in quality.second or with \"encoder fidelity --encoder\", or give an \
+         near images are; name it in quality.encoder, in quality.second_encoder or with \"encoder fidelity --encoder\", or give an \
          encoder that \"encoder train\" has made"
     )]
     NoCard {

@@ -114,13 +114,14 @@ impl Meter {
             Some(file) => Some(load("quality.encoder", file)?),
             None => library::for_cohort(&facts.identity, Some(&spec.cohort)),
         };
-        let second = spec.quality.second.as_deref().map(|file| load("quality.second", file)).transpose()?;
+        let second =
+            spec.quality.second_encoder.as_deref().map(|file| load("quality.second_encoder", file)).transpose()?;
         let encoders = match (first, second) {
             (Some(first), Some(second)) => {
                 let name = &second.card().name;
                 if *name == first.card().name || second.hash() == first.hash() {
                     let problem = format!("{name} is the first encoder too, or is called like it; name another file");
-                    return Err(unusable("quality.second", problem));
+                    return Err(unusable("quality.second_encoder", problem));
                 }
                 vec![first, second]
             }
@@ -128,7 +129,7 @@ impl Meter {
             (None, Some(_)) => {
                 let problem = "there is no first encoder, for none was trained on this cohort: name this file in \
                                quality.encoder instead";
-                return Err(unusable("quality.second", problem.to_owned()));
+                return Err(unusable("quality.second_encoder", problem.to_owned()));
             }
             (None, None) => {
                 let text = "there is no encoder that was trained on this cohort: train one with \"negatoscope encoder train\" \

@@ -256,7 +256,7 @@ pub struct QualityMeasure {
     /// A file of the same kinds: the same samples are measured by it too. The best checkpoint and the stop rule are judged
     /// by the first alone. A relative path starts at the spec's folder.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub second: Option<PathBuf>,
+    pub second_encoder: Option<PathBuf>,
     /// Ends the run where the Fréchet distance falls no more; without it, the run goes on to `schedule.total_kimg`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stop: Option<StopRule>,
@@ -264,7 +264,7 @@ pub struct QualityMeasure {
 
 impl Default for QualityMeasure {
     fn default() -> Self {
-        Self { count: 2000, encoder: None, second: None, stop: None }
+        Self { count: 2000, encoder: None, second_encoder: None, stop: None }
     }
 }
 
@@ -372,7 +372,7 @@ impl RunSpec {
         let folder = path.parent().unwrap_or(Path::new(""));
         spec.cohort = absolute(folder, &spec.cohort);
         spec.start_from = spec.start_from.as_deref().map(|file| absolute(folder, file));
-        for file in [&mut spec.quality.encoder, &mut spec.quality.second] {
+        for file in [&mut spec.quality.encoder, &mut spec.quality.second_encoder] {
             *file = file.as_deref().map(|file| absolute(folder, file));
         }
         Ok(spec)
@@ -423,7 +423,7 @@ mod tests {
             assert_eq!(RunSpec::parse(&spec.to_toml()).unwrap(), spec, "{name}");
             (spec.micro_batch, spec.device) = (Some(8), DeviceChoice::Cuda(1));
             spec.quality.encoder = Some(PathBuf::from("encoder.safetensors"));
-            spec.quality.second = Some(PathBuf::from("densenet121.safetensors"));
+            spec.quality.second_encoder = Some(PathBuf::from("densenet121.safetensors"));
             assert_eq!(RunSpec::parse(&spec.to_toml()).unwrap(), spec, "{name}");
         }
         // What came later may be missing.
@@ -441,7 +441,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut spec = presets::preset("small-32", Family::CpdGan).unwrap();
         let elsewhere = folder.path().join("elsewhere.safetensors");
-        (spec.quality.encoder, spec.quality.second) = (Some("a.safetensors".into()), Some(elsewhere.clone()));
+        (spec.quality.encoder, spec.quality.second_encoder) = (Some("a.safetensors".into()), Some(elsewhere.clone()));
         let read = |spec: &RunSpec| {
             let path = folder.path().join("run.toml");
             std::fs::write(&path, spec.to_toml()).unwrap();
@@ -449,8 +449,8 @@ mod tests {
         };
         let found = read(&spec);
         assert_eq!(found.quality.encoder, Some(folder.path().join("a.safetensors")));
-        assert_eq!(found.quality.second, Some(elsewhere));
-        spec.quality.second = Some("b.safetensors".into());
-        assert_eq!(read(&spec).quality.second, Some(folder.path().join("b.safetensors")));
+        assert_eq!(found.quality.second_encoder, Some(elsewhere));
+        spec.quality.second_encoder = Some("b.safetensors".into());
+        assert_eq!(read(&spec).quality.second_encoder, Some(folder.path().join("b.safetensors")));
     }
 }

@@ -13,12 +13,12 @@ use crate::training::spec::{Anchor, Average, Loss, RunSpec, StopRule};
 
 /// Parts of a spec that may be absent.
 const OPTIONAL: [&str; 6] =
-    ["anchor", "micro_batch", "quality.encoder", "quality.second", "quality.stop", "start_from"];
+    ["anchor", "micro_batch", "quality.encoder", "quality.second_encoder", "quality.stop", "start_from"];
 
 /// Fields that name a file, and what is said while they are empty.
 const FILES: [(&str, &str); 3] = [
     ("quality.encoder", "give the file of an encoder"),
-    ("quality.second", "give the file of another encoder"),
+    ("quality.second_encoder", "give the file of another encoder"),
     ("start_from", "give a checkpoint of another run"),
 ];
 

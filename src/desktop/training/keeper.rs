@@ -288,7 +288,7 @@ pub fn slurm(choice: &ClusterChoice) -> Slurm {
 
 /// The spec with its paths made whole, if its pack can serve it.
 fn checked(mut spec: RunSpec) -> Result<RunSpec, String> {
-    let quality = [spec.quality.encoder.as_mut(), spec.quality.second.as_mut()];
+    let quality = [spec.quality.encoder.as_mut(), spec.quality.second_encoder.as_mut()];
     for path in [Some(&mut spec.cohort), spec.start_from.as_mut()].into_iter().chain(quality).flatten() {
         if let Ok(whole) = std::path::absolute(&*path) {
             *path = whole;

@@ -219,7 +219,7 @@ fn quality_is_measured_on_the_way_and_its_rule_ends_the_run_with_the_best_model(
     spec.quality = QualityMeasure {
         count: 16,
         encoder: Some(encoder.clone()),
-        second: None,
+        second_encoder: None,
         stop: Some(StopRule { from_kimg: 0.008, patience: 1 }),
     };
     spec.record.quality_kimg = 0.004;
@@ -295,7 +295,7 @@ fn a_second_encoder_measures_the_same_samples_and_judges_nothing_and_a_pause_ami
             .collect::<Vec<_>>()
     };
     train(&spec, "alone").unwrap();
-    spec.quality.second = Some(place("photographs.safetensors"));
+    spec.quality.second_encoder = Some(place("photographs.safetensors"));
     train(&spec, "whole").unwrap();
 
     let (first, second): (Vec<Quality>, Vec<Quality>) = told("whole").into_iter().partition(|now| !now.second);
@@ -325,9 +325,12 @@ fn a_second_encoder_measures_the_same_samples_and_judges_nothing_and_a_pause_ami
     fs::write(place("empty.safetensors"), "").unwrap();
     let refused = |second: &str, encoder: Option<PathBuf>, word: &str| {
         let mut spec = spec.clone();
-        (spec.quality.encoder, spec.quality.second) = (encoder, Some(place(second)));
+        (spec.quality.encoder, spec.quality.second_encoder) = (encoder, Some(place(second)));
         let error = train(&spec, &format!("run {word}")).unwrap_err();
-        assert!(matches!(&error, TrainingError::Spec { path, .. } if path == Path::new("quality.second")), "{error}");
+        assert!(
+            matches!(&error, TrainingError::Spec { path, .. } if path == Path::new("quality.second_encoder")),
+            "{error}"
+        );
         assert!(error.to_string().contains(word), "{error}");
     };
     let own = spec.quality.encoder.clone();

@@ -26,7 +26,7 @@ pub fn full() -> RunSpec {
         quality: QualityMeasure {
             count: 100,
             encoder: Some("/encoder.safetensors".into()),
-            second: Some("/densenet121.safetensors".into()),
+            second_encoder: Some("/densenet121.safetensors".into()),
             stop: Some(StopRule { from_kimg: 1.0, patience: 2 }),
         },
         guard: preset.guard,
@@ -116,7 +116,7 @@ fn a_file_that_is_not_there_is_said_when_it_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("1.safetensors");
     let name = file.display().to_string();
-    for path in ["start_from", "quality.encoder", "quality.second"] {
+    for path in ["start_from", "quality.encoder", "quality.second_encoder"] {
         let mut draft = draft();
         let says = |draft: &Draft, word: &str| {
             assert!(draft.spec().is_none());
@@ -129,7 +129,7 @@ fn a_file_that_is_not_there_is_said_when_it_is_named() {
         std::fs::write(&file, "").unwrap();
         draft.set(path, &name);
         let spec = draft.spec().unwrap();
-        let named = [&spec.start_from, &spec.quality.encoder, &spec.quality.second];
+        let named = [&spec.start_from, &spec.quality.encoder, &spec.quality.second_encoder];
         assert_eq!(named.into_iter().flatten().collect::<Vec<_>>(), [&file]);
         assert_eq!(Draft::like(spec).spec(), draft.spec());
         std::fs::remove_file(&file).unwrap();

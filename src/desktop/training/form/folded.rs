@@ -64,7 +64,7 @@ pub fn folded(ui: &mut Ui, form: &mut Form) {
 
 fn control(ui: &mut Ui, form: &mut Form, field: &Field, name: &str) {
     if field.choices.is_empty() {
-        let names_file = matches!(field.path.as_str(), "start_from" | "quality.encoder" | "quality.second");
+        let names_file = matches!(field.path.as_str(), "start_from" | "quality.encoder" | "quality.second_encoder");
         let width = if names_file { 320.0 } else { 112.0 };
         text_field(ui, form, &field.path, name, width);
         return;

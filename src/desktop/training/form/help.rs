@@ -51,7 +51,9 @@ pub fn help(path: &str) -> &'static str {
         "record.half_precision" => "Whether the model file holds 16-bit numbers.",
         "quality.count" => "Samples measured, against as many reals; fewer where the train fold has fewer.",
         "quality.encoder" => "The encoder file to measure with; without one, the program's own for the cohort.",
-        "quality.second" => "A second encoder file, whose figures stand beside the first's; the first alone judges.",
+        "quality.second_encoder" => {
+            "A second encoder file, whose figures stand beside the first's; the first alone judges."
+        }
         "quality.stop" => "Ends the run where the Fréchet distance falls no more; the model is then the best one.",
         "quality.stop.from_kimg" => "Measures before this many thousand images do not count.",
         "quality.stop.patience" => "Measures in a row without a new smallest distance after which the run ends.",
