@@ -67,6 +67,12 @@ pub struct Radiograph {
     meaning: Meaning,
 }
 
+/// Whether pixel values can span from the first to the second number: ascending, finite, and so far from overflow that a
+/// value computed from 8 or 16 bits as a share of the span, in whatever order, is finite too.
+pub fn is_range([low, high]: [f32; 2]) -> bool {
+    low.is_finite() && low < high && ((high - low) * f32::from(u16::MAX)).is_finite()
+}
+
 impl Radiograph {
     /// Takes `width * height` finite pixels, row by row from the top.
     ///
@@ -183,6 +189,21 @@ mod tests {
     fn ramp(width: usize, height: usize) -> Radiograph {
         let pixels = (0..width * height).map(|i| i as f32).collect();
         Radiograph::new(width, height, pixels, Meaning::Density).unwrap()
+    }
+
+    #[test]
+    fn what_bits_stand_for_within_a_range_is_finite() {
+        for range @ [low, high] in [[0.0, 1.0], [-1024.0, 3071.0], [-1e33, 1e33], [f32::MAX - 1e32, f32::MAX]] {
+            assert!(is_range(range), "{range:?}");
+            // As packs and folds of samples compute them.
+            let wide = low + (high - low) / f32::from(u16::MAX) * f32::from(u16::MAX);
+            let narrow = low + (high - low) * f32::from(u8::MAX) / 255.0;
+            assert!(wide.is_finite() && narrow.is_finite(), "{range:?}");
+        }
+        let infinite = [f32::NEG_INFINITY, f32::INFINITY];
+        for range in [infinite, [f32::NAN, 1.0], [0.0, f32::NAN], [1.0, 1.0], [0.0, f32::MAX], [0.0, 1e38]] {
+            assert!(!is_range(range), "{range:?}");
+        }
     }
 
     #[test]

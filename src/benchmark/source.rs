@@ -7,7 +7,7 @@ use super::BenchmarkError;
 use super::subset::Subset;
 use crate::cohort::{Fold, Pack};
 use crate::finding::Vocabulary;
-use crate::radiograph::{Meaning, Radiograph};
+use crate::radiograph::{Meaning, Radiograph, is_range};
 use crate::store;
 use crate::training::classifier::LabelledImages;
 use crate::training::{RadiographSource, TrainFold};
@@ -194,7 +194,7 @@ impl SampleFold {
         }
         let float = |part: &[u8]| f32::from_le_bytes(part.try_into().unwrap_or_default());
         let [low, high] = [float(&head[32..36]), float(&head[36..40])];
-        if !(low.is_finite() && low < high && (high - low).is_finite()) {
+        if !is_range([low, high]) {
             return Err(wrong(format!("its pixels are said to lie between {low} and {high}, which is no range")));
         }
         let (labels, pixels) = rest.split_at(n * findings * 4);
@@ -286,7 +286,7 @@ mod tests {
         assert_eq!(SampleFold::read(&path).unwrap(), fold);
         assert_eq!(fold.image(0).pixels(), [-20.0, 4.0, 76.0, 100.0]);
         let refused = || SampleFold::read(&path).unwrap_err().to_string();
-        for range in [[f32::NAN, 1.0], [0.0, f32::INFINITY], [1.0, 1.0], [f32::MIN, f32::MAX]] {
+        for range in [[f32::NAN, 1.0], [0.0, f32::INFINITY], [1.0, 1.0], [f32::MIN, f32::MAX], [0.0, 1e38]] {
             SampleFold { range, ..fold.clone() }.write(&path).unwrap();
             assert!(refused().contains("samples.bin") && refused().contains("no range"), "{range:?}");
         }

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use super::record::{Name, Row};
 use super::{Fold, Record, Skipped};
 use crate::finding::Vocabulary;
-use crate::radiograph::{MAX_SIDE, Meaning, Radiograph};
+use crate::radiograph::{MAX_SIDE, Meaning, Radiograph, is_range};
 use crate::store::{self, StoreError};
 
 pub use writer::{Film, Levels, Manifest, Outcome, Writer};
@@ -435,8 +435,7 @@ fn check_header(header: &Header) -> Result<(), String> {
         return Err(format!("it has layout {}, this program reads layout {FORMAT}", header.format));
     }
     header.vocabulary.validate()?;
-    let sound = |[low, high]: [f32; 2]| low.is_finite() && high.is_finite() && low < high && (high - low).is_finite();
-    if !sound(header.range) || !sound(header.window) {
+    if !is_range(header.range) || !is_range(header.window) {
         return Err("its range or window is not an interval of finite numbers".into());
     }
     if header.films > MAX_FILMS || header.patients > header.films || header.text_bytes > u32::MAX as usize {

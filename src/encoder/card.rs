@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::DenseNetConfig;
 use crate::finding::Vocabulary;
-use crate::radiograph::Meaning;
+use crate::radiograph::{Meaning, is_range};
 
 /// What an encoder is. It travels inside the encoder file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -140,7 +140,6 @@ impl EncoderCard {
         check(planes == [shape.channels; 2], "mean and sd have not one value per input plane")?;
         check(input.mean.iter().all(|v| v.is_finite()), "a mean is not a finite number")?;
         check(input.sd.iter().all(|&v| v.is_finite() && v > 0.0), "an sd is not a number above zero")?;
-        let [low, high] = input.window;
-        check(low.is_finite() && high.is_finite() && low < high, "the window has no width")
+        check(is_range(input.window), "the window has no width")
     }
 }

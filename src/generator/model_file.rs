@@ -15,6 +15,7 @@ use safetensors::tensor::Metadata;
 use safetensors::{Dtype, SafeTensors};
 
 use super::{Architecture, ModelCard};
+use crate::radiograph::is_range;
 use crate::store::{self, StoreError};
 
 /// Largest model file that is read, in bytes.
@@ -283,7 +284,7 @@ fn check_card(card: &ModelCard) -> Result<(), Problem> {
         return Err(wrong(format!("the network takes {labels} labels, the vocabulary has {findings} findings")));
     }
     let [low, high] = card.range;
-    if !(low.is_finite() && high.is_finite() && low < high) {
+    if !is_range(card.range) {
         return Err(wrong(format!("its value range {low} to {high} is not a range")));
     }
     Ok(())

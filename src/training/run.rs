@@ -21,6 +21,7 @@ use super::{checkpoint, export, sampling};
 use crate::compute;
 use crate::compute::device::DeviceChoice;
 use crate::progress::Progress;
+use crate::radiograph::is_range;
 use crate::store;
 use pace::Pace;
 
@@ -125,7 +126,7 @@ pub fn check(spec: &RunSpec, source: &dyn RadiographSource) -> Result<(), Traini
         return wrong("its train fold is empty; import more radiographs".to_owned());
     }
     let [low, high] = source.facts().window;
-    if !(low.is_finite() && high.is_finite() && low < high) {
+    if !is_range([low, high]) {
         return wrong(format!("its window {low} to {high} is not a range; import it again"));
     }
     if let Err(problem) = spec.architecture(source.facts().vocabulary.len()).validate() {

@@ -124,3 +124,21 @@ fn a_side_that_is_not_stored_is_made_by_area_means() {
     assert!(close(pack.image(0, 1).at(0, 0).unwrap(), 7.5));
     assert!(close(pack.image(0, 8).at(7, 7).unwrap(), 15.0));
 }
+
+#[test]
+fn a_range_in_which_pixels_would_overflow_is_refused_with_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("pack");
+    let mut writer = Writer::begin(&path, manifest("a")).unwrap();
+    writer.push(film(0), &levels(0)).unwrap();
+    writer.finish().unwrap();
+    let file = path.join("pack.json");
+    let header: Header = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+    for range in [[0.0, f32::MAX], [f32::MIN, f32::MAX], [1.0, 0.0]] {
+        for header in [Header { range, ..header.clone() }, Header { window: range, ..header.clone() }] {
+            fs::write(&file, serde_json::to_vec(&header).unwrap()).unwrap();
+            let said = Pack::open(&path).err().unwrap().to_string();
+            assert!(said.contains("pack.json") && said.contains("range or window"), "{said}");
+        }
+    }
+}
