@@ -133,15 +133,15 @@ fn measure(args: &MeasureArgs) -> anyhow::Result<()> {
     let found = watched("measuring", |progress| {
         classifier::relative_performance(&generator, &pack, &spec, &args.seeds, &Device::Cpu, progress)
     })?;
+    let metrics = found.metrics(&pack.header().vocabulary);
     if args.write_card {
         let mut model = model_file::read(&path)?;
-        model.card.metrics.extend(found.metrics());
+        model.card.metrics.extend(metrics.iter().cloned());
         model.card.metrics.insert("relative_performance_side".to_owned(), side as f64);
         model.card.metrics.insert("relative_performance_epochs".to_owned(), spec.epochs as f64);
         model.card.remarks.extend(args.remarks.iter().cloned());
         model_file::write(&path, &model.card, &model.tensors, model_file::Precision::F16)?;
     }
-    let metrics = found.metrics();
     if args.json {
         let named: std::collections::BTreeMap<_, _> = metrics.into_iter().collect();
         println!("{}", serde_json::to_string_pretty(&named)?);

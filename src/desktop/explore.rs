@@ -6,6 +6,7 @@ mod controls;
 mod empty;
 mod findings;
 mod latent;
+mod model_card;
 mod model_picker;
 mod sheet;
 mod stage;

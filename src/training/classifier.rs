@@ -346,11 +346,17 @@ mod tests {
 
         card.training.cohort_hash.clone_from(&pack.header().identity);
         let found = run(&generator(&card), &[1, 2]).unwrap();
-        let metrics: BTreeMap<String, f64> = found.metrics().into_iter().collect();
+        let metrics: BTreeMap<String, f64> = found.metrics(&pack.header().vocabulary).into_iter().collect();
         let ratio = metrics["auroc_synthetic"] / metrics["auroc_real"];
         assert!((metrics["relative_performance"] - ratio).abs() < 1e-12);
         assert_eq!(metrics["relative_performance_seeds"], 2.0);
         assert!(metrics["relative_performance_sd"] > 0.0);
+        for (whole, group) in [("auroc_real", &found.real), ("auroc_synthetic", &found.synthetic)] {
+            for (i, name) in pack.header().vocabulary.findings.iter().enumerate() {
+                let of_seeds = group.iter().map(|e| e.findings[i]).sum::<Option<f64>>();
+                assert_eq!(metrics.get(&format!("{whole}/{name}")).copied(), of_seeds.map(|sum| sum / 2.0));
+            }
+        }
 
         // A classifier that is kept is the one that was judged, and says what it learnt from.
         let one = ClassifierSpec { epochs: 1, seed: 1, ..spec() };

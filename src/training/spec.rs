@@ -109,6 +109,10 @@ pub enum Loss {
 pub struct Schedule {
     /// Real images shown over the whole run, in thousands.
     pub total_kimg: f64,
+    /// The generator's levels below this side keep the weights that `start_from` gives them, so that what a smaller model has
+    /// learnt is not lost where a larger side joins. The critic learns whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frozen_below: Option<usize>,
     /// One entry per side, ascending by doubling, ending at the network's resolution. cpD-GAN has one entry.
     pub levels: Vec<Level>,
 }

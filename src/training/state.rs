@@ -22,7 +22,7 @@ use crate::compute::ops;
 use crate::compute::parameters::Parameters;
 use crate::compute::random;
 use crate::generator::Architecture;
-use crate::generator::architecture::Parameter;
+use crate::generator::architecture::{self, Parameter};
 use crate::generator::network::{Growth, generate};
 use minibatch::Minibatch;
 
@@ -232,11 +232,12 @@ impl State {
         if self.position.shown as f64 >= anchor.alone_kimg * 1000.0 {
             return Ok(None);
         }
-        let (gradients, sums) = self.accumulate(batch, &self.generator, |part| {
+        let learning = self.learning(spec);
+        let (gradients, sums) = self.accumulate(batch, &learning, |part| {
             let tie = part
                 .anchored
                 .as_ref()
-                .map(|a| a.loss(&self.generator, &self.architecture, &part.labels, growth, anchor.findings));
+                .map(|a| a.loss(&learning, &self.architecture, &part.labels, growth, anchor.findings));
             let total =
                 tie.transpose()?.map_or_else(|| Tensor::zeros((), candle_core::DType::F32, &self.device), Ok)?;
             Ok(Scored { fake: total.zeros_like()?, real: None, penalty: None, total })
@@ -252,6 +253,14 @@ impl State {
             skipped: step == Step::Skipped,
             alone: true,
         }))
+    }
+
+    /// The generator with gradients for the levels that are not frozen.
+    fn learning(&self, spec: &RunSpec) -> Parameters {
+        match spec.schedule.frozen_below {
+            None => self.generator.clone(),
+            Some(side) => self.generator.detached_where(|name| architecture::side(name) < side),
+        }
     }
 
     fn critic_step(&mut self, spec: &RunSpec, batch: &Minibatch, growth: Growth) -> Result<Sums, TrainingError> {
@@ -281,10 +290,10 @@ impl State {
     }
 
     fn generator_step(&mut self, spec: &RunSpec, batch: &Minibatch, growth: Growth) -> Result<Sums, TrainingError> {
-        let still = self.critic.detached();
-        let (mut gradients, mut sums) = self.accumulate(batch, &self.generator, |part| {
+        let (learning, still) = (self.learning(spec), self.critic.detached());
+        let (mut gradients, mut sums) = self.accumulate(batch, &learning, |part| {
             let mut scored = generator_loss(
-                &self.generator,
+                &learning,
                 &still,
                 &self.architecture,
                 spec.loss,
@@ -293,13 +302,13 @@ impl State {
                 |images| part.change_of_generated.as_ref().map_or(Ok(images.clone()), |change| change.apply(&images)),
             )?;
             if let (Some(anchor), Some(anchored)) = (spec.anchor, &part.anchored) {
-                let tie = anchored.loss(&self.generator, &self.architecture, &part.labels, growth, anchor.later())?;
+                let tie = anchored.loss(&learning, &self.architecture, &part.labels, growth, anchor.later())?;
                 scored.total = (&scored.total + (tie * anchor.weight)?)?;
             }
             Ok(scored)
         })?;
         if self.measure_gradients {
-            sums.length = Some(clip_norm(&mut gradients, &self.generator, f64::INFINITY)?);
+            sums.length = Some(clip_norm(&mut gradients, &learning, f64::INFINITY)?);
         }
         sums.step = self.generator_adam.step(&gradients)?;
         Ok(sums)
@@ -413,6 +422,32 @@ mod tests {
                 _ => values.clone(),
             };
             assert_eq!(calm[name].1, expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn frozen_levels_of_the_generator_stay_while_the_critic_learns_whole() {
+        crate::compute::init();
+        let source = Shapes::new();
+        for family in [Family::ProgGan, Family::CpdGan] {
+            let mut spec = preset("small-32", family).unwrap();
+            (spec.network.resolution, spec.network.latent, spec.anchor) = (16, 4, None);
+            (spec.network.feature_base, spec.network.feature_max) = (64, 4);
+            spec.schedule.levels = vec![Level { side: 16, batch: 8, fade_kimg: 0.0, stable_kimg: 0.0 }];
+            spec.schedule.frozen_below = Some(16);
+            spec.micro_batch = Some(4);
+            let mut state = State::new(&spec, source.facts().vocabulary.len(), &Device::Cpu).unwrap();
+            state.measure_gradients = true;
+            let values = |state: &State| (state.generator.to_vecs().unwrap(), state.critic.to_vecs().unwrap());
+            let (generator, critic) = values(&state);
+            let figures = state.step(&spec, &source, &mut Draw::new(&source, 1, false)).unwrap();
+            assert!(!figures.skipped && figures.gradients.unwrap().iter().all(|length| *length > 0.0));
+            let (after, critic_after) = values(&state);
+            for (name, values) in &generator {
+                // prog-GAN's coarser images are not in use once nothing fades.
+                assert_eq!(after[name] != *values, name.starts_with("g.16."), "{family:?} {name}");
+            }
+            assert_ne!(critic_after["d.4.conv.weight"], critic["d.4.conv.weight"]);
         }
     }
 

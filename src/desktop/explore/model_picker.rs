@@ -1,16 +1,16 @@
-//! Chooses the generator: shipped, recent or any file; and shows its card.
+//! Chooses the generator: shipped, recent or any file; and opens its card.
 
 use eframe::egui::{
     Align, Button, Layout, Popup, PopupCloseBehavior, RichText, Role, ScrollArea, Sense, TextWrapMode, Ui, WidgetInfo,
     WidgetText, pos2, vec2,
 };
 
+use super::model_card;
 use crate::desktop::action::{Action, Actions};
 use crate::desktop::command::Command;
 use crate::desktop::session::{Session, about};
 use crate::desktop::theme;
-use crate::desktop::widgets::{Icon, caption, grouped, icon_button, section};
-use crate::generator::ModelCard;
+use crate::desktop::widgets::{Icon, caption, icon_button, section};
 
 /// Draws the picker.
 pub fn show(ui: &mut Ui, session: &Session, actions: &mut Actions) {
@@ -26,7 +26,7 @@ pub fn show(ui: &mut Ui, session: &Session, actions: &mut Actions) {
             );
             Popup::menu(&button).close_behavior(PopupCloseBehavior::CloseOnClickOutside).width(320.0).show(|ui| {
                 ui.set_max_width(320.0);
-                ui.with_layout(Layout::top_down(Align::LEFT), |ui| card_page(ui, card, model.generator.id()));
+                ui.with_layout(Layout::top_down(Align::LEFT), |ui| model_card::show(ui, card, model.generator.id()));
             });
         }
     });
@@ -94,45 +94,4 @@ fn menu(ui: &mut Ui, session: &Session, actions: &mut Actions) {
     if ui.add_sized(vec2(ui.available_width(), 26.0), button).on_hover_text(open.tooltip()).clicked() {
         actions.push(Action::Run(open));
     }
-}
-
-/// What the card says, for people.
-fn card_page(ui: &mut Ui, card: &ModelCard, id: &str) {
-    let colors = theme::colors(ui);
-    ui.spacing_mut().item_spacing.y = 4.0;
-    ui.label(RichText::new(&card.name).font(theme::medium(16.0)));
-    ui.label(about(card));
-    let training = &card.training;
-    let kind = if training.phantom { "phantoms" } else { "patients" };
-    ui.label(format!(
-        "Trained on {}: {} images of {} {kind}, {} steps.",
-        training.cohort,
-        grouped(training.images as u64),
-        grouped(training.patients as u64),
-        grouped(training.steps),
-    ));
-    if !card.metrics.is_empty() {
-        ui.add_space(4.0);
-        caption(ui, "Measured");
-        for (name, value) in &card.metrics {
-            ui.horizontal(|ui| {
-                ui.label(RichText::new(name.replace('_', " ")).color(colors.dim));
-                ui.with_layout(Layout::right_to_left(Align::Center), |ui| ui.label(figure(*value)));
-            });
-        }
-    }
-    for remark in &card.remarks {
-        ui.label(remark);
-    }
-    ui.add_space(4.0);
-    caption(ui, format!("Licence: {}", card.licence));
-    if !card.citation.is_empty() {
-        caption(ui, &card.citation);
-    }
-    caption(ui, format!("Generator {id}"));
-}
-
-/// A measured figure with three significant places.
-fn figure(value: f64) -> String {
-    if value.abs() >= 100.0 { format!("{value:.0}") } else { format!("{value:.3}") }
 }

@@ -7,6 +7,7 @@ use rand::Rng;
 use super::{ClassifierError, ClassifierSpec, Evaluation, FoldImages, LabelledImages, Samples, evaluate, fit};
 use crate::cohort::{Fold, Pack};
 use crate::compute::random;
+use crate::finding::Vocabulary;
 use crate::generator::{Generator, Recipe};
 use crate::progress::Progress;
 use crate::stats;
@@ -40,8 +41,14 @@ impl RelativePerformance {
         stats::standard_deviation(&pairs.map(|(s, r)| Some(s.mean? / r.mean?)).collect::<Option<Vec<f64>>>()?)
     }
 
-    /// Named figures for a model card: `auroc_real`, `auroc_synthetic`, `relative_performance`, `…_sd`, `…_seeds`.
-    pub fn metrics(&self) -> Vec<(String, f64)> {
+    /// Mean AUROC of one finding over a group of classifiers; `None` where one of them has none.
+    fn of_finding(group: &[Evaluation], finding: usize) -> Option<f64> {
+        stats::mean(&group.iter().map(|e| *e.findings.get(finding)?).collect::<Option<Vec<f64>>>()?)
+    }
+
+    /// Named figures for a model card: `auroc_real`, `auroc_synthetic`, `relative_performance`, `…_sd`, `…_seeds`, and
+    /// `auroc_real/FINDING`, `auroc_synthetic/FINDING`.
+    pub fn metrics(&self, vocabulary: &Vocabulary) -> Vec<(String, f64)> {
         let named = [
             ("auroc_real", Self::mean(&self.real)),
             ("auroc_synthetic", Self::mean(&self.synthetic)),
@@ -49,7 +56,12 @@ impl RelativePerformance {
             ("relative_performance_sd", self.deviation()),
             ("relative_performance_seeds", Some(self.real.len() as f64)),
         ];
-        named.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
+        let whole = named.into_iter().map(|(name, value)| (name.to_owned(), value));
+        let each = vocabulary.findings.iter().enumerate().flat_map(|(i, finding)| {
+            [("auroc_real", &self.real), ("auroc_synthetic", &self.synthetic)]
+                .map(|(name, group)| (format!("{name}/{finding}"), Self::of_finding(group, i)))
+        });
+        whole.chain(each).filter_map(|(name, value)| Some((name, value?))).collect()
     }
 }
 
