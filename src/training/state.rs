@@ -190,11 +190,15 @@ impl State {
             self.generator_adam.reset()?;
             self.critic_adam.reset()?;
         }
-        let rate = schedule::rate(spec, self.position.shown) * spec.guard.lowered(self.course.rolled_back);
+        if spec.schedule.stagewise && growth.side != before.side {
+            self.generator.load(&self.average.to_vecs()?)?;
+        }
+        let stage = spec.schedule.stage(self.position.read_at);
+        let rate = schedule::rate(spec, &stage, self.position.shown) * spec.guard.lowered(self.course.rolled_back);
         self.generator_adam.set_rate(rate);
         self.critic_adam.set_rate(rate);
         let batch = Minibatch::draw(self, spec, source, draw, (level.batch, growth))?;
-        self.average.set_decay(spec.average.decay(level.batch, self.position.shown));
+        self.average.set_decay(spec.average.decay(level.batch, self.position.shown - stage.start));
 
         if let Some(alone) = self.anchor_alone(spec, &batch, growth)? {
             self.average.update(&self.generator)?;
@@ -255,12 +259,11 @@ impl State {
         }))
     }
 
-    /// The generator with gradients for the levels that are not frozen.
+    /// The generator with gradients for the levels that learn.
     fn learning(&self, spec: &RunSpec) -> Parameters {
-        match spec.schedule.frozen_below {
-            None => self.generator.clone(),
-            Some(side) => self.generator.detached_where(|name| architecture::side(name) < side),
-        }
+        let (schedule, side) = (&spec.schedule, self.growth(spec).side);
+        let frozen = schedule.stagewise && side > schedule.levels[0].side;
+        self.generator.detached_where(|name| frozen && architecture::side(name) < side)
     }
 
     fn critic_step(&mut self, spec: &RunSpec, batch: &Minibatch, growth: Growth) -> Result<Sums, TrainingError> {
@@ -426,29 +429,45 @@ mod tests {
     }
 
     #[test]
-    fn frozen_levels_of_the_generator_stay_while_the_critic_learns_whole() {
+    fn where_a_side_joins_stagewise_the_levels_below_stay_as_their_average() {
         crate::compute::init();
         let source = Shapes::new();
-        for family in [Family::ProgGan, Family::CpdGan] {
-            let mut spec = preset("small-32", family).unwrap();
-            (spec.network.resolution, spec.network.latent, spec.anchor) = (16, 4, None);
-            (spec.network.feature_base, spec.network.feature_max) = (64, 4);
-            spec.schedule.levels = vec![Level { side: 16, batch: 8, fade_kimg: 0.0, stable_kimg: 0.0 }];
-            spec.schedule.frozen_below = Some(16);
-            spec.micro_batch = Some(4);
-            let mut state = State::new(&spec, source.facts().vocabulary.len(), &Device::Cpu).unwrap();
-            state.measure_gradients = true;
-            let values = |state: &State| (state.generator.to_vecs().unwrap(), state.critic.to_vecs().unwrap());
-            let (generator, critic) = values(&state);
-            let figures = state.step(&spec, &source, &mut Draw::new(&source, 1, false)).unwrap();
-            assert!(!figures.skipped && figures.gradients.unwrap().iter().all(|length| *length > 0.0));
-            let (after, critic_after) = values(&state);
-            for (name, values) in &generator {
-                // prog-GAN's coarser images are not in use once nothing fades.
-                assert_eq!(after[name] != *values, name.starts_with("g.16."), "{family:?} {name}");
-            }
-            assert_ne!(critic_after["d.4.conv.weight"], critic["d.4.conv.weight"]);
+        let mut spec = preset("small-32", Family::ProgGan).unwrap();
+        (spec.network.resolution, spec.network.latent, spec.anchor) = (16, 4, None);
+        (spec.network.feature_base, spec.network.feature_max) = (64, 4);
+        let level = |side, kimg| Level { side, batch: 8, fade_kimg: kimg, stable_kimg: kimg };
+        spec.schedule.levels = vec![level(8, 0.032), level(16, 0.032)];
+        (spec.schedule.stagewise, spec.micro_batch) = (true, Some(4));
+        let mut state = State::new(&spec, source.facts().vocabulary.len(), &Device::Cpu).unwrap();
+        state.measure_gradients = true;
+        let mut draw = Draw::new(&source, 1, false);
+        let mut step = |state: &mut State| {
+            let figures = state.step(&spec, &source, &mut draw).unwrap();
+            let growth = state.growth(&spec);
+            // Where a fade begins, the image is still that of the side below, which learns no more.
+            let learns = if growth.fade < 1.0 { 2 } else { 1 };
+            assert!(!figures.skipped && figures.gradients.unwrap()[..learns].iter().all(|length| *length > 0.0));
+            (growth, state.generator.to_vecs().unwrap())
+        };
+        let mut old = step(&mut state);
+        for _ in 0..3 {
+            let new = step(&mut state);
+            assert!(new.0.side == 8 && old.1["g.8.up.weight"] != new.1["g.8.up.weight"]);
+            old = new;
         }
+        let (average, critic) = (state.average.to_vecs().unwrap(), state.critic.to_vecs().unwrap());
+        // A fade of four steps, and one step after it.
+        for _ in 0..5 {
+            let new = step(&mut state);
+            assert_eq!(new.0.side, 16);
+            for (name, tensor) in &new.1 {
+                let frozen = if name.starts_with("g.16.") { &old.1[name] } else { &average[name] };
+                let learns = name.starts_with("g.16.") && new.0.fade < 1.0;
+                assert_eq!(tensor != frozen, learns, "{name} at {:?}", new.0);
+            }
+            old = new;
+        }
+        assert_ne!(state.critic.to_vecs().unwrap()["d.4.conv.weight"], critic["d.4.conv.weight"]);
     }
 
     #[test]

@@ -18,7 +18,7 @@ const OPTIONAL: [&str; 7] = [
     "quality.encoder",
     "quality.second_encoder",
     "quality.stop",
-    "schedule.frozen_below",
+    "schedule.stagewise",
     "start_from",
 ];
 
@@ -244,7 +244,7 @@ impl Draft {
             .ok()
             .and_then(|anchor| Value::try_from(anchor).ok()),
             "micro_batch" => Some(Value::Integer(8)),
-            "schedule.frozen_below" => at(&self.table, "network.resolution").cloned(),
+            "schedule.stagewise" => Some(Value::Boolean(true)),
             "quality.stop" => {
                 let total = at(&self.table, "schedule.total_kimg").and_then(Value::as_float)?;
                 Value::try_from(StopRule { from_kimg: total / 2.0, patience: 2 }).ok()

@@ -27,7 +27,7 @@ impl RunSpec {
                 check((1..=1000).contains(&every), "loss.every must be 1 to 1000 steps")?;
             }
         }
-        let Schedule { total_kimg, frozen_below, levels } = &self.schedule;
+        let Schedule { total_kimg, levels, .. } = &self.schedule;
         check(positive(*total_kimg) && *total_kimg <= 1e7, "schedule.total_kimg must be above 0")?;
         let sides: Vec<usize> = levels.iter().map(|level| level.side).collect();
         check(
@@ -40,13 +40,6 @@ impl RunSpec {
             self.network.family == Family::ProgGan || levels.len() == 1,
             "cpd_gan does not grow: give one level, at network.resolution",
         )?;
-        if let Some(side) = frozen_below {
-            check(
-                (8..=self.network.resolution).contains(side) && side.is_power_of_two(),
-                "schedule.frozen_below must be a side of the network above 4 px: what lies below it is frozen",
-            )?;
-            check(self.start_from.is_some(), "schedule.frozen_below needs start_from, which gives the frozen weights")?;
-        }
         for level in levels {
             check(
                 (1..=4096).contains(&level.batch) && (level.batch < 4 || level.batch.is_multiple_of(4)),
@@ -116,8 +109,6 @@ mod tests {
         assert!(refused(|s| s.micro_batch = Some(2)).contains("fours"));
         assert!(refused(|s| s.guard.rate = 2.0).contains("guard.rate"));
         assert!(refused(|s| s.quality.count = 1).contains("quality.count"));
-        assert!(refused(|s| s.schedule.frozen_below = Some(48)).contains("a side of the network"));
-        assert!(refused(|s| s.schedule.frozen_below = Some(64)).contains("needs start_from"));
         let stop = Some(StopRule { from_kimg: 0.0, patience: 2 });
         let mut spec = good.clone();
         (spec.quality.stop, spec.record.quality_kimg) = (stop, 0.0);

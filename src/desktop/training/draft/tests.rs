@@ -11,7 +11,7 @@ pub fn full() -> RunSpec {
         seed: preset.seed,
         network: preset.network,
         loss: preset.loss,
-        schedule: Schedule { frozen_below: Some(64), ..preset.schedule },
+        schedule: Schedule { stagewise: true, ..preset.schedule },
         optimiser: preset.optimiser,
         average: preset.average,
         data: preset.data,
