@@ -209,7 +209,7 @@ pub fn cosine_distance(a: &[f32], b: &[f32]) -> f32 {
 /// When `item` is not a film of the pack.
 pub fn pixel_rms(pack: &Pack, item: u32, image: &Radiograph) -> f32 {
     let side = image.width();
-    let film = pack.image(item as usize, side);
+    let film = pack.seen(item as usize, side);
     // A sample is square like every film of a pack; anything else is compared at the film's shape.
     let image = image.resized(film.width(), film.height()).unwrap_or_else(|_| image.clone());
     let [low, high] = pack.header().window;
@@ -285,7 +285,7 @@ fn encode(pack: &Pack, encoder: &Encoder, films: &[u32], progress: &Progress) ->
     let mut rows = Vec::with_capacity(films.len() * search::stride(encoder.dim()));
     for batch in films.chunks(BATCH) {
         progress.check()?;
-        let images: Vec<Radiograph> = batch.iter().map(|&film| pack.image(film as usize, side)).collect();
+        let images: Vec<Radiograph> = batch.iter().map(|&film| pack.seen(film as usize, side)).collect();
         let features = encoder
             .features(&images)
             .map_err(|source| NeighbourError::Meaning { cohort: pack.header().name.clone(), source })?;

@@ -119,6 +119,13 @@ impl Radiograph {
         self.pixels.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(lo, hi), &v| (lo.min(v), hi.max(v)))
     }
 
+    /// The same with every value brought into an interval.
+    #[must_use]
+    pub fn clipped(mut self, [low, high]: [f32; 2]) -> Self {
+        self.pixels.iter_mut().for_each(|value| *value = value.clamp(low, high));
+        self
+    }
+
     /// Half the size by 2×2 means, in float; an odd last row or column is dropped.
     ///
     /// This is the step of the resolution pyramid (facts on the GAN benchmark, §1): the unrounded means are carried down.

@@ -90,18 +90,13 @@ impl RadiographSource for SubsetFilms<'_> {
 
     fn radiograph(&self, i: usize, side: usize) -> Result<Radiograph, String> {
         let film = self.films[i] as usize;
-        let stored = &self.pack.header().resolutions;
-        let Some(from) = stored.iter().copied().filter(|&stored| stored >= side).min() else {
-            let largest = stored.iter().max().copied().unwrap_or(0);
+        let largest = self.pack.header().resolutions.iter().max().copied().unwrap_or(0);
+        if side > largest {
             return Err(format!(
                 "holds images of {largest} px at most, the sweep asks for {side} px; import it larger"
             ));
-        };
-        let mut image = self.pack.image(film, from);
-        while image.width() > side {
-            image = image.halved();
         }
-        Ok(image)
+        Ok(self.pack.seen(film, side))
     }
 
     fn part(&self) -> Option<String> {
@@ -115,7 +110,7 @@ impl LabelledImages for SubsetFilms<'_> {
     }
 
     fn image(&self, i: usize) -> Radiograph {
-        self.pack.image(self.films[i] as usize, self.side)
+        self.pack.seen(self.films[i] as usize, self.side)
     }
 
     fn labels(&self, i: usize) -> &[f32] {

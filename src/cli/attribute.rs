@@ -69,7 +69,7 @@ pub fn run(args: &AttributeArgs) -> anyhow::Result<()> {
                 Target::Finding(place.ok_or_else(|| anyhow::anyhow!("no finding \"{name}\"; {}", known()))?)
             }
         };
-        let image = pack.image(args.film, card.input.side);
+        let image = pack.seen(args.film, card.input.side);
         let start = Instant::now();
         let masked = watched("masking", |progress| encoder.masked(&image, args.block, progress))?;
         let seconds = start.elapsed().as_secs_f64();
@@ -153,7 +153,7 @@ fn picture(pack: &Pack, film: usize, maps: &[(Masked, Vec<f32>)]) -> anyhow::Res
     let side = maps.iter().map(|(masked, _)| masked.side()).max().unwrap_or(64);
     let zoom = SHOWN.div_ceil(side);
     let size = side * zoom;
-    let image = pack.image(film, side);
+    let image = pack.seen(film, side);
     let [low, high] = header.window;
     let below =
         Look { window: Window::spanning(low, high), invert: false, linear: false, map: ColorMap::Grey, overlay: None };

@@ -232,6 +232,25 @@ impl Pack {
         whole.resized(side, side).expect("the side lies within the limits")
     }
 
+    /// Film `film` at a side as networks see it: clipped to `header.window` at the largest stored side, and shrunk after that.
+    ///
+    /// In this order the sides agree with each other: a sample holds values of the window only, and shrunk it is what a
+    /// generator of the smaller side learns from. Bone that is shrunk before it is clipped looks thicker. Published data sets
+    /// of head CT are pictures of a window, shrunk as these are (facts on the GAN benchmark, §1).
+    ///
+    /// # Panics
+    /// When `film` is not below [`Pack::len`], as for a slice.
+    pub fn seen(&self, film: usize, side: usize) -> Radiograph {
+        let ([low, high], [black, white]) = (self.header.range, self.header.window);
+        if black <= low && high <= white {
+            return self.image(film, side);
+        }
+        let largest = self.header.resolutions.first().copied().unwrap_or(SMALLEST_SIDE);
+        let side = side.clamp(1, MAX_SIDE);
+        let whole = self.image(film, largest).clipped([black, white]);
+        whole.resized(side, side).expect("the side lies within the limits")
+    }
+
     /// The stored samples of a film at a stored side, row by row, little-endian; `None` when that side is not stored.
     ///
     /// # Panics
@@ -240,22 +259,6 @@ impl Pack {
         let level = self.header.resolutions.iter().position(|&s| s == side)?;
         let all: &[u16] = self.images[level].as_deref().map_or(&[], bytemuck::cast_slice);
         Some(&all[film * side * side..][..side * side])
-    }
-
-    /// Writes a film into `out` as networks see it: `header.window` as −1 to 1, clipped. `side` must be a stored one and
-    /// `out` hold `side * side` values; `false` (and `out` untouched) when they do not.
-    ///
-    /// # Panics
-    /// When `film` is not below [`Pack::len`], as for a slice.
-    pub fn network_input(&self, film: usize, side: usize, out: &mut [f32]) -> bool {
-        let Some(samples) = self.samples(film, side).filter(|samples| samples.len() == out.len()) else { return false };
-        let ([low, high], [black, white]) = (self.header.range, self.header.window);
-        let step = (high - low) / f32::from(u16::MAX);
-        for (value, &sample) in out.iter_mut().zip(samples) {
-            let unit = low + step * f32::from(u16::from_le(sample));
-            *value = (2.0 * (unit - black) / (white - black) - 1.0).clamp(-1.0, 1.0);
-        }
-        true
     }
 
     /// Everything known about film `film` but its pixels.

@@ -200,7 +200,7 @@ impl Reference {
                 patient: record.patient,
                 findings,
                 more_films: found.others,
-                film: Arc::new(Film::new(self.pack.image(item, side), gpu)),
+                film: Arc::new(Film::new(self.pack.seen(item, side), gpu)),
             }
         };
         Ok(self.index.nearest(&features, k).into_iter().map(near).collect())

@@ -17,7 +17,7 @@ pub struct MeaningError {
 
 /// The input of the network: `side * side * planes` values, planes innermost.
 ///
-/// Shrinking averages areas, as the pyramid of a pack does; enlarging interpolates linearly between pixel centres.
+/// Values are clipped to the window first. Shrinking averages areas, as the pyramid of a pack does; enlarging interpolates linearly between pixel centres.
 ///
 /// # Errors
 /// [`MeaningError`] when the image holds other values than `input` states.
@@ -25,12 +25,13 @@ pub fn prepare(image: &Radiograph, input: &Input) -> Result<Vec<f32>, MeaningErr
     if image.meaning() != input.meaning {
         return Err(MeaningError { expected: input.meaning, found: image.meaning() });
     }
-    let grey = resized(image, input.side);
     let [low, high] = input.window;
+    // Before it is resized: as a film of a pack is seen.
+    let grey = resized(&image.clone().clipped(input.window), input.side);
     let scale = (high - low).recip();
     let mut planes = Vec::with_capacity(grey.len() * input.mean.len());
     for value in grey {
-        let shown = ((value - low) * scale).clamp(0.0, 1.0);
+        let shown = (value - low) * scale;
         planes.extend(input.mean.iter().zip(&input.sd).map(|(mean, sd)| (shown - mean) / sd));
     }
     Ok(planes)

@@ -2,7 +2,7 @@
 //!
 //! | bytes | content |
 //! |---|---|
-//! | 8 | `NGTFEAT1` |
+//! | 8 | `NGTFEAT2` |
 //! | 4 | the number 0x01020304 as this machine writes it: another byte order is another cache |
 //! | 4 | length of a feature vector before padding |
 //! | 8, 8 | films in the train fold, held-out films |
@@ -19,7 +19,7 @@ use memmap2::Mmap;
 use super::search;
 use crate::store;
 
-const MAGIC: [u8; 8] = *b"NGTFEAT1";
+const MAGIC: [u8; 8] = *b"NGTFEAT2";
 const ORDER: u32 = 0x0102_0304;
 const HEADER: usize = 128;
 

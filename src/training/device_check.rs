@@ -119,7 +119,8 @@ fn step(architecture: &Architecture, device: &Device) -> Result<Outcome> {
     }
     Adam::new(&critic, config)?.step(&gradients)?;
     let still = critic.detached();
-    let generators = generator_loss(&generator, &still, architecture, loss, (&latent, &labels), growth, Ok)?;
+    let images = generate(&generator, architecture, &latent, &labels, growth)?;
+    let generators = generator_loss(&still, architecture, loss, (&images, &labels), growth)?;
     Adam::new(&generator, config)?.step(&ops::backward(&generators.total)?)?;
     let penalty = scored.penalty.as_ref().map_or(Ok(Vec::new()), flat)?;
     Ok(Outcome(vec![
@@ -158,7 +159,8 @@ pub fn pace(device: &Device, architecture: &Architecture, batch: usize, seconds:
         let scored = critic_loss(&critic, loss, &CriticStep { architecture, growth, real, fake, labels, mix }, true)?;
         critics.step(&ops::backward(&scored.total)?)?;
         let still = critic.detached();
-        let scored = generator_loss(&generator, &still, architecture, loss, (&latent, labels), growth, Ok)?;
+        let images = generate(&generator, architecture, &latent, labels, growth)?;
+        let scored = generator_loss(&still, architecture, loss, (&images, labels), growth)?;
         generators.step(&ops::backward(&scored.total)?)?;
         // Reading the loss waits for the device, as logging does in a run.
         scored.total.to_scalar::<f32>().map(drop)

@@ -183,15 +183,9 @@ impl Lesson {
     pub fn generator(&mut self) -> Result<Outcome, TrainingError> {
         let (_, labels, latents, _) = self.minibatch("lesson generator")?;
         let still = self.state.critic.detached();
-        let scored = generator_loss(
-            &self.state.generator,
-            &still,
-            &self.state.architecture,
-            self.spec.loss,
-            (&latents, &labels),
-            self.growth,
-            Ok,
-        )?;
+        let (generator, architecture, growth) = (&self.state.generator, &self.state.architecture, self.growth);
+        let images = generate(generator, architecture, &latents, &labels, growth)?;
+        let scored = generator_loss(&still, architecture, self.spec.loss, (&images, &labels), growth)?;
         self.state.generator_adam.step(&ops::backward(&scored.total)?)?;
         let loss = scored.total.to_scalar()?;
         let terms = vec![Term {

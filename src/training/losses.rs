@@ -7,7 +7,7 @@ use candle_core::{Result, Tensor, Var};
 use super::spec::Loss;
 use crate::compute::ops;
 use crate::compute::parameters::Parameters;
-use crate::generator::network::{Critic, Growth, Verdict, generate};
+use crate::generator::network::{Critic, Growth, Verdict};
 use crate::generator::{Architecture, Family};
 
 /// One loss and the parts of it worth watching.
@@ -99,23 +99,18 @@ pub fn critic_loss(parameters: &Parameters, loss: Loss, step: &CriticStep, penal
     })
 }
 
-/// The generator's loss on latents `[N, latent]` and labels `[N, labels]`, judged by a critic that stands still.
-///
-/// `change` is what augmentation does to the images in between.
+/// The generator's loss on its images `[N, 1, side, side]` for labels `[N, labels]`, judged by a critic that stands still.
 ///
 /// # Errors
 /// When a shape does not fit.
 pub fn generator_loss(
-    generator: &Parameters,
     critic: &Parameters,
     architecture: &Architecture,
     loss: Loss,
-    (latent, labels): (&Tensor, &Tensor),
+    (images, labels): (&Tensor, &Tensor),
     growth: Growth,
-    change: impl FnOnce(Tensor) -> Result<Tensor>,
 ) -> Result<Scored> {
-    let images = change(generate(generator, architecture, latent, labels, growth)?)?;
-    let verdict = Critic::new(critic, architecture).judge(&images, labels, growth)?;
+    let verdict = Critic::new(critic, architecture).judge(images, labels, growth)?;
     let (mut total, label_weight) = match loss {
         Loss::WganGp { .. } => (verdict.score.neg()?, 1.0),
         Loss::R1 { label_weight, .. } => (softplus(&verdict.score.neg()?)?, label_weight),
@@ -131,6 +126,7 @@ pub fn generator_loss(
 mod tests {
     use super::*;
     use crate::compute::adam::{Adam, AdamConfig, Step};
+    use crate::generator::network::generate;
     use crate::generator::network::reference::{self, BATCH, Case, close, close_gradients, close_tensor, noise};
     use std::collections::BTreeMap;
 
@@ -168,9 +164,9 @@ mod tests {
             assert_eq!(adam.step(&ops::backward(&scored.total).unwrap()).unwrap(), Step::Taken);
             close_tensors(&critic, &case.critic_after);
 
-            let inputs = (&latent(4), &labels);
+            let images = generate(&generator, &architecture, &latent(4), &labels, growth).unwrap();
             let still = critic.detached();
-            let scored = generator_loss(&generator, &still, &architecture, loss, inputs, growth, Ok).unwrap();
+            let scored = generator_loss(&still, &architecture, loss, (&images, &labels), growth).unwrap();
             close("generator's loss", number(&scored.total), case.generator_loss);
             let mut adam = Adam::new(&generator, config).unwrap();
             assert_eq!(adam.step(&ops::backward(&scored.total).unwrap()).unwrap(), Step::Taken);

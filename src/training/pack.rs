@@ -62,17 +62,11 @@ impl RadiographSource for PackSource {
 
     fn radiograph(&self, i: usize, side: usize) -> Result<Radiograph, String> {
         let item = self.fold[i] as usize;
-        // The pyramid may stop above the smallest sides; the rest of the way is the same step.
-        let stored = self.pack.header().resolutions.iter().copied().filter(|&stored| stored >= side).min();
-        let Some(stored) = stored else {
-            let largest = self.pack.header().resolutions.iter().max().copied().unwrap_or(0);
+        let largest = self.pack.header().resolutions.iter().max().copied().unwrap_or(0);
+        if side > largest {
             return Err(format!("holds images of {largest} px at most, the run asks for {side} px; import it larger"));
-        };
-        let mut image = self.pack.image(item, stored);
-        while image.width() > side {
-            image = image.halved();
         }
-        Ok(image)
+        Ok(self.pack.seen(item, side))
     }
 
     fn held_out(&self) -> Option<&dyn RadiographSource> {

@@ -126,6 +126,27 @@ fn a_side_that_is_not_stored_is_made_by_area_means() {
 }
 
 #[test]
+fn a_film_is_seen_through_its_window_before_it_is_shrunk() {
+    let folder = tempfile::tempdir().unwrap();
+    let seen = |window: [f32; 2], side: usize| {
+        let path = folder.path().join(format!("{window:?}"));
+        let mut writer = Writer::begin(&path, Manifest { window, ..manifest("a") }).unwrap();
+        writer.push(film(0), &levels(0)).unwrap();
+        writer.finish().unwrap();
+        Pack::open(&path).unwrap().seen(0, side).pixels().to_vec()
+    };
+    let close = |found: Vec<f32>, expected: &[f32]| {
+        assert!(found.len() == expected.len(), "{found:?}");
+        assert!(found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 0.1), "{found:?} for {expected:?}");
+    };
+    // Stored: 0 to 15 HU, row by row. Clipped to 2 to 5, its quarters are (2, 2, 4, 5) and so on; their means clipped would
+    // be 2.5, 4.5, 5 and 5.
+    close(seen([2.0, 5.0], 2), &[3.25, 3.75, 5.0, 5.0]);
+    close(seen([2.0, 5.0], 4)[..6].to_vec(), &[2.0, 2.0, 2.0, 3.0, 4.0, 5.0]);
+    close(seen([-2000.0, 4000.0], 2), &[2.5, 4.5, 10.5, 12.5]);
+}
+
+#[test]
 fn a_range_in_which_pixels_would_overflow_is_refused_with_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("pack");

@@ -164,7 +164,7 @@ impl Films {
     pub fn draw(&self, i: usize, side: usize) -> Option<Drawn> {
         let item = self.items.get(i)?;
         let Some(pack) = &self.pack else { return Some(self.bodies.as_ref()?.draw(item.at, side)) };
-        let image = pack.image(item.at, side);
+        let image = pack.seen(item.at, side);
         let masks = self.bodies.as_ref().and_then(|bodies| Some(bodies.draw(bodies.find(&item.name)?, side).masks));
         Some(Drawn { image, masks: masks.unwrap_or_default() })
     }

@@ -43,7 +43,7 @@ impl LabelledImages for FoldImages<'_> {
     }
 
     fn image(&self, i: usize) -> Radiograph {
-        self.pack.image(self.films[i] as usize, self.side)
+        self.pack.seen(self.films[i] as usize, self.side)
     }
 
     fn labels(&self, i: usize) -> &[f32] {
