@@ -109,18 +109,7 @@ impl Parameters {
     /// Later updates of the variables show through.
     #[must_use]
     pub fn detached(&self) -> Self {
-        self.detached_where(|_| true)
-    }
-
-    /// The same with gradients for the tensors only whose name is not `held`.
-    #[must_use]
-    pub fn detached_where(&self, held: impl Fn(&str) -> bool) -> Self {
-        let detach = |entry: &Entry| {
-            if !held(&entry.name) {
-                return entry.clone();
-            }
-            Entry { name: entry.name.clone(), tensor: entry.tensor.detach(), variable: None }
-        };
+        let detach = |entry: &Entry| Entry { name: entry.name.clone(), tensor: entry.tensor.detach(), variable: None };
         Self { entries: self.entries.iter().map(detach).collect(), places: self.places.clone() }
     }
 
@@ -196,8 +185,6 @@ mod tests {
         assert_eq!(detached.get("b").unwrap().to_vec1::<f32>().unwrap(), [3.0, 4.0], "later updates show through");
         assert_eq!(detached.variables().count(), 0);
         assert!(!detached.get("a").unwrap().track_op());
-        let some = parameters.detached_where(|name| name == "a");
-        assert_eq!(some.variables().map(|(name, _)| name).collect::<Vec<_>>(), ["b"]);
     }
 
     #[test]

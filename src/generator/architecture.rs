@@ -65,11 +65,6 @@ impl Parameter {
     }
 }
 
-/// The side of the level that a parameter of the generator belongs to, by its name: 32 for `g.32.up.weight`.
-pub fn side(name: &str) -> usize {
-    name.split('.').nth(1).and_then(|side| side.parse().ok()).unwrap_or(0)
-}
-
 /// Collects parameters; the run-time scale is gain / √fan-in.
 #[derive(Default)]
 struct List(Vec<Parameter>);

@@ -17,6 +17,7 @@ use super::spec::RunSpec;
 use super::state::{Course, Position, State};
 use crate::compute::adam::Adam;
 use crate::compute::parameters::Named;
+use crate::generator::Family;
 use crate::store;
 
 /// Largest checkpoint that is read: ten times the published networks' at 512 px.
@@ -143,6 +144,9 @@ fn damaged(path: &Path, what: &str) -> TrainingError {
 /// Takes weights from another run's checkpoint where name and shape agree: its average for both generator and average.
 /// Gives the number of tensors taken and the number left as they were.
 ///
+/// A level of cpD-GAN that the checkpoint lacks adds nothing to the image at first, so that the image begins as that of the
+/// levels it has.
+///
 /// # Errors
 /// A sentence that says what is wrong with the file.
 pub fn start_from(path: &Path, state: &mut State) -> Result<(usize, usize), TrainingError> {
@@ -162,7 +166,11 @@ pub fn start_from(path: &Path, state: &mut State) -> Result<(usize, usize), Trai
         };
         own.into_iter().map(choose).collect()
     };
-    let generator = merged(state.generator.to_vecs()?, &average);
+    let mut generator = merged(state.generator.to_vecs()?, &average);
+    if state.architecture.family == Family::CpdGan {
+        let added = |name: &str| name.ends_with(".image.weight") && !average.contains_key(name);
+        generator.iter_mut().filter(|(name, _)| added(name)).for_each(|(_, (_, values))| values.fill(0.0));
+    }
     let critic = merged(state.critic.to_vecs()?, &critic);
     state.generator.load(&generator)?;
     state.average.load(&generator)?;
@@ -214,8 +222,34 @@ fn digest(tensors: &Named) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::generator::Family;
+    use crate::compute::ops;
+    use crate::generator::network::{Growth, generate};
     use crate::training::presets::preset;
+
+    #[test]
+    fn a_larger_network_begins_with_the_image_of_the_smaller_one_it_starts_from() {
+        crate::compute::init();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("1.safetensors");
+        let state = |side| {
+            let mut spec = preset("small-32", Family::CpdGan).unwrap();
+            (spec.network.resolution, spec.network.latent) = (side, 4);
+            (spec.network.feature_base, spec.network.feature_max) = (64, 4);
+            State::new(&spec, 2, &Device::Cpu).unwrap()
+        };
+        let (small, mut large) = (state(8), state(16));
+        write(&path, &small).unwrap();
+        let (taken, left) = start_from(&path, &mut large).unwrap();
+        assert!(taken > left && left > 0, "{taken} taken, {left} left");
+        let input = |n| candle_core::Tensor::ones((2, n), candle_core::DType::F32, &Device::Cpu).unwrap();
+        let image = |state: &State| {
+            let (shape, growth) = (&state.architecture, Growth::full(&state.architecture));
+            generate(&state.generator, shape, &input(4), &input(2), growth).unwrap()
+        };
+        let apart = (image(&large) - ops::up2(&image(&small)).unwrap()).unwrap();
+        assert!(apart.abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap() < 1e-5);
+        assert_eq!(large.average.to_vecs().unwrap(), large.generator.to_vecs().unwrap());
+    }
 
     #[test]
     fn the_head_tells_where_the_run_stood_without_the_tensors_and_nothing_of_another_file() {

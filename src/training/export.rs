@@ -73,9 +73,6 @@ fn schedule_line(spec: &RunSpec) -> String {
     }];
     let levels = spec.schedule.levels.iter().map(|level| format!("{} px in {}s", level.side, level.batch));
     parts.push(format!("{} kimg in all, {}", spec.schedule.total_kimg, levels.collect::<Vec<_>>().join(", ")));
-    if spec.schedule.stagewise {
-        parts.push("not the paper's: each side on its own, the generator's levels below it frozen".to_owned());
-    }
     parts.push(format!("Adam {} ({}, {})", spec.optimiser.rate, spec.optimiser.beta1, spec.optimiser.beta2));
     match spec.data.augment {
         Augment::None => {}

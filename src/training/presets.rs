@@ -46,7 +46,7 @@ fn blank(family: Family, resolution: usize) -> RunSpec {
             feature_max: 512,
         },
         loss: Loss::WganGp { penalty: 10.0, drift: 0.001 },
-        schedule: Schedule { total_kimg: 1.0, stagewise: false, levels: Vec::new() },
+        schedule: Schedule { total_kimg: 1.0, levels: Vec::new() },
         optimiser: Optimiser::default(),
         average: Average::default(),
         data: Data::default(),
@@ -120,9 +120,8 @@ fn small(family: Family, resolution: usize) -> RunSpec {
     let level = |side, fade_kimg, stable_kimg| Level { side, batch: 16, fade_kimg, stable_kimg };
     let growing = [level(32, 0.0, 60.0), level(64, 6.0, 40.0), level(128, 6.0, 0.0)];
     spec.schedule = match family {
-        Family::CpdGan => Schedule { total_kimg: 100.0, stagewise: false, levels: vec![level(resolution, 0.0, 0.0)] },
+        Family::CpdGan => Schedule { total_kimg: 100.0, levels: vec![level(resolution, 0.0, 0.0)] },
         Family::ProgGan => Schedule {
-            stagewise: false,
             total_kimg: match resolution {
                 32 => 100.0,
                 64 => 130.0,

@@ -1,7 +1,5 @@
 //! Growth over time: which side, how far faded, which minibatch, after how many real images.
 
-use std::ops::Range;
-
 use super::spec::{Level, RunSpec, Schedule};
 use crate::generator::network::Growth;
 
@@ -36,28 +34,17 @@ impl Schedule {
 
     /// Seconds left after `shown` images at `rate` images per second now, by the rule of [`pace_at`].
     pub fn seconds_left(&self, shown: u64, rate: f64) -> f64 {
-        let now = self.at(shown).0.side;
-        let left = |span: &Range<u64>| span.end.saturating_sub(span.start.max(shown)) as f64;
-        self.spans().map(|(level, span)| left(&span) / pace_at(rate, now, level.side)).sum()
-    }
-
-    /// Every level, fade included, with the real images shown when it begins and when it ends.
-    fn spans(&self) -> impl Iterator<Item = (&Level, Range<u64>)> {
-        let (total, last) = (self.total(), self.levels.len() - 1);
-        self.levels.iter().enumerate().scan(0, move |begins: &mut u64, (i, level)| {
+        let (total, now) = (self.total() as f64, self.at(shown).0.side);
+        let (mut begins, mut seconds) = (0.0, 0.0);
+        for (i, level) in self.levels.iter().enumerate() {
             let fade = if i > 0 { level.fade_kimg } else { 0.0 };
-            let own = (1000.0 * (fade + level.stable_kimg)).ceil() as u64;
-            let ends = if i == last { total } else { total.min(begins.saturating_add(own)) };
-            Some((level, std::mem::replace(begins, ends)..ends))
-        })
-    }
-
-    /// What `optimiser.settle` and the average's ramp-up count in: the whole run, or the level in use after `shown` images
-    /// where each side learns on its own.
-    pub fn stage(&self, shown: u64) -> Range<u64> {
-        let own = |(_, span): (&Level, Range<u64>)| span;
-        let level = self.stagewise.then(|| self.spans().map(own).find(|span| span.contains(&shown)));
-        level.flatten().unwrap_or(0..self.total())
+            let own = 1000.0 * (fade + level.stable_kimg);
+            let ends = if i + 1 == self.levels.len() { total } else { (begins + own).min(total) };
+            let images = (ends - f64::max(begins, shown as f64)).max(0.0);
+            seconds += images / pace_at(rate, now, level.side);
+            begins = ends;
+        }
+        seconds
     }
 
     /// Seconds of the whole run where the last side trains at `rate` images per second, by the same rule.
@@ -83,10 +70,10 @@ pub fn resets_adam(before: Growth, now: Growth) -> bool {
     a.floor() != b.floor() || a.ceil() != b.ceil()
 }
 
-/// Learning rate after `shown` real images, in this stage of the schedule.
-pub fn rate(spec: &RunSpec, stage: &Range<u64>, shown: u64) -> f64 {
+/// Learning rate after `shown` real images.
+pub fn rate(spec: &RunSpec, shown: u64) -> f64 {
     let adam = spec.optimiser;
-    let done = (shown - stage.start) as f64 / (stage.end - stage.start) as f64;
+    let done = shown as f64 / spec.schedule.total() as f64;
     let settled = if adam.settle > 0.0 { ((done - (1.0 - adam.settle)) / adam.settle).clamp(0.0, 1.0) } else { 0.0 };
     let raised = spec.anchor.map_or(1.0, |anchor| match (anchor.rate, shown as f64 / (anchor.alone_kimg * 1000.0)) {
         (Some(rate), part) if part < 1.0 => (rate / adam.rate).powf((2.0 - 2.0 * part).min(1.0)),
@@ -109,11 +96,10 @@ mod tests {
         spec.anchor =
             Some(Anchor { alone_kimg: 10.0, weight: 1.0, findings: 0.0, findings_later: None, rate: Some(0.1) });
         for (shown, expected) in [(0, 0.1), (5000, 0.1), (7500, 0.01), (10_000, 0.001), (20_000, 0.001)] {
-            let found = rate(&spec, &spec.schedule.stage(shown), shown);
-            assert!((found / expected - 1.0).abs() < 1e-9, "after {shown}: {found}");
+            assert!((rate(&spec, shown) / expected - 1.0).abs() < 1e-9, "after {shown}: {}", rate(&spec, shown));
         }
         spec.anchor.as_mut().unwrap().alone_kimg = 0.0;
-        assert_eq!(rate(&spec, &(0..40_000), 0), 0.001);
+        assert_eq!(rate(&spec, 0), 0.001);
     }
 
     #[test]
@@ -160,24 +146,6 @@ mod tests {
         let seconds = schedule.seconds_left(2_800_000, 1000.0);
         assert!((seconds - (1400.0 + 3.0 * 7800.0)).abs() < 1e-6, "{seconds}");
         assert_eq!(schedule.seconds_left(12_000_000, 1000.0), 0.0);
-    }
-
-    #[test]
-    fn the_rate_settles_over_each_side_where_sides_learn_on_their_own() {
-        let mut spec = preset("small-64", Family::ProgGan).unwrap();
-        let level = |side, fade_kimg, stable_kimg| Level { side, batch: 16, fade_kimg, stable_kimg };
-        spec.schedule.levels = vec![level(32, 0.0, 60.0), level(64, 4.0, 0.0)];
-        (spec.schedule.total_kimg, spec.optimiser.rate, spec.optimiser.settle, spec.anchor) = (80.0, 0.01, 0.5, None);
-        let mut rates = |stagewise| {
-            spec.schedule.stagewise = stagewise;
-            [0, 30_000, 59_999, 60_000, 70_000, 79_999].map(|shown| {
-                let rate = rate(&spec, &spec.schedule.stage(shown), shown);
-                (rate * 1e5).round() / 1e5
-            })
-        };
-        assert_eq!(rates(true), [0.01, 0.01, 0.001, 0.01, 0.01, 0.001]);
-        // Over the whole run: 0.01 · 0.1^((shown / 80,000 − 0.5) / 0.5) in its second half.
-        assert_eq!(rates(false), [0.01, 0.01, 0.00316, 0.00316, 0.00178, 0.001]);
     }
 
     #[test]

@@ -109,11 +109,6 @@ pub enum Loss {
 pub struct Schedule {
     /// Real images shown over the whole run, in thousands.
     pub total_kimg: f64,
-    /// Each side learns on its own: where one joins, the generator goes on from its average, its levels below keep those
-    /// weights to the end, so that what they have learnt is not lost, and `optimiser.settle` and the ramp-up of the average
-    /// count from there. The critic learns whole. Off as published.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub stagewise: bool,
     /// One entry per side, ascending by doubling, ending at the network's resolution. cpD-GAN has one entry.
     pub levels: Vec<Level>,
 }

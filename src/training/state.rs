@@ -22,13 +22,9 @@ use crate::compute::ops;
 use crate::compute::parameters::Parameters;
 use crate::compute::random;
 use crate::generator::Architecture;
-use crate::generator::architecture::{self, Parameter};
+use crate::generator::architecture::Parameter;
 use crate::generator::network::{Growth, generate};
 use minibatch::Minibatch;
-
-/// Where each side learns on its own, the weight of the mean squared difference between the image, halved, and that of the
-/// side below: by more than a tenth of the range from −1 to 1 the critic does not move it against this.
-const STRAYED: f64 = 300.0;
 
 /// Both networks, the average, both optimisers, and where the run stands.
 pub struct State {
@@ -194,15 +190,11 @@ impl State {
             self.generator_adam.reset()?;
             self.critic_adam.reset()?;
         }
-        if spec.schedule.stagewise && growth.side != before.side {
-            self.generator.load(&self.average.to_vecs()?)?;
-        }
-        let stage = spec.schedule.stage(self.position.read_at);
-        let rate = schedule::rate(spec, &stage, self.position.shown) * spec.guard.lowered(self.course.rolled_back);
+        let rate = schedule::rate(spec, self.position.shown) * spec.guard.lowered(self.course.rolled_back);
         self.generator_adam.set_rate(rate);
         self.critic_adam.set_rate(rate);
         let batch = Minibatch::draw(self, spec, source, draw, (level.batch, growth))?;
-        self.average.set_decay(spec.average.decay(level.batch, self.position.shown - stage.start));
+        self.average.set_decay(spec.average.decay(level.batch, self.position.shown));
 
         if let Some(alone) = self.anchor_alone(spec, &batch, growth)? {
             self.average.update(&self.generator)?;
@@ -240,12 +232,11 @@ impl State {
         if self.position.shown as f64 >= anchor.alone_kimg * 1000.0 {
             return Ok(None);
         }
-        let learning = self.learning(spec);
-        let (gradients, sums) = self.accumulate(batch, &learning, |part| {
+        let (gradients, sums) = self.accumulate(batch, &self.generator, |part| {
             let tie = part
                 .anchored
                 .as_ref()
-                .map(|a| a.loss(&learning, &self.architecture, &part.labels, growth, anchor.findings));
+                .map(|a| a.loss(&self.generator, &self.architecture, &part.labels, growth, anchor.findings));
             let total =
                 tie.transpose()?.map_or_else(|| Tensor::zeros((), candle_core::DType::F32, &self.device), Ok)?;
             Ok(Scored { fake: total.zeros_like()?, real: None, penalty: None, total })
@@ -261,18 +252,6 @@ impl State {
             skipped: step == Step::Skipped,
             alone: true,
         }))
-    }
-
-    /// The side whose level alone learns, where the generator's levels below it are frozen.
-    fn frozen_below(&self, spec: &RunSpec) -> Option<usize> {
-        let (schedule, side) = (&spec.schedule, self.growth(spec).side);
-        (schedule.stagewise && side > schedule.levels[0].side).then_some(side)
-    }
-
-    /// The generator with gradients for the levels that learn.
-    fn learning(&self, spec: &RunSpec) -> Parameters {
-        let frozen = self.frozen_below(spec).unwrap_or(0);
-        self.generator.detached_where(|name| architecture::side(name) < frozen)
     }
 
     fn critic_step(&mut self, spec: &RunSpec, batch: &Minibatch, growth: Growth) -> Result<Sums, TrainingError> {
@@ -302,27 +281,21 @@ impl State {
     }
 
     fn generator_step(&mut self, spec: &RunSpec, batch: &Minibatch, growth: Growth) -> Result<Sums, TrainingError> {
-        let (learning, still) = (self.learning(spec), self.critic.detached());
-        let below = self.frozen_below(spec).map(|side| Growth { side: side / 2, fade: 0.0 });
-        let (mut gradients, mut sums) = self.accumulate(batch, &learning, |part| {
+        let still = self.critic.detached();
+        let (mut gradients, mut sums) = self.accumulate(batch, &self.generator, |part| {
             let (latent, labels) = (&part.generator_latent, &part.generator_labels);
-            let made = |growth| generate(&learning, &self.architecture, latent, labels, growth);
-            let images = made(growth)?;
-            let changed =
+            let images = generate(&self.generator, &self.architecture, latent, labels, growth)?;
+            let images =
                 part.change_of_generated.as_ref().map_or(Ok(images.clone()), |change| change.apply(&images))?;
-            let mut scored = generator_loss(&still, &self.architecture, spec.loss, (&changed, labels), growth)?;
-            if let Some(below) = below {
-                let strayed = (ops::avg2(&images)? - made(below)?.clamp(-1f32, 1f32)?)?.sqr()?.mean_all()?;
-                scored.total = (&scored.total + (strayed * STRAYED)?)?;
-            }
+            let mut scored = generator_loss(&still, &self.architecture, spec.loss, (&images, labels), growth)?;
             if let (Some(anchor), Some(anchored)) = (spec.anchor, &part.anchored) {
-                let tie = anchored.loss(&learning, &self.architecture, &part.labels, growth, anchor.later())?;
+                let tie = anchored.loss(&self.generator, &self.architecture, &part.labels, growth, anchor.later())?;
                 scored.total = (&scored.total + (tie * anchor.weight)?)?;
             }
             Ok(scored)
         })?;
         if self.measure_gradients {
-            sums.length = Some(clip_norm(&mut gradients, &learning, f64::INFINITY)?);
+            sums.length = Some(clip_norm(&mut gradients, &self.generator, f64::INFINITY)?);
         }
         sums.step = self.generator_adam.step(&gradients)?;
         Ok(sums)
@@ -437,65 +410,6 @@ mod tests {
             };
             assert_eq!(calm[name].1, expected, "{name}");
         }
-    }
-
-    #[test]
-    fn where_a_side_joins_stagewise_the_levels_below_stay_as_their_average() {
-        crate::compute::init();
-        let source = Shapes::new();
-        let mut spec = preset("small-32", Family::ProgGan).unwrap();
-        (spec.network.resolution, spec.network.latent, spec.anchor) = (16, 4, None);
-        (spec.network.feature_base, spec.network.feature_max) = (64, 4);
-        let level = |side, kimg| Level { side, batch: 8, fade_kimg: kimg, stable_kimg: kimg };
-        spec.schedule.levels = vec![level(8, 0.032), level(16, 0.032)];
-        (spec.schedule.stagewise, spec.micro_batch) = (true, Some(4));
-        let mut state = State::new(&spec, source.facts().vocabulary.len(), &Device::Cpu).unwrap();
-        state.measure_gradients = true;
-        let mut draw = Draw::new(&source, 1, false);
-        let mut step = |state: &mut State| {
-            let figures = state.step(&spec, &source, &mut draw).unwrap();
-            let growth = state.growth(&spec);
-            // Where a fade begins, the image is still that of the side below, which learns no more.
-            let learns = if growth.fade < 1.0 { 2 } else { 1 };
-            assert!(!figures.skipped && figures.gradients.unwrap()[..learns].iter().all(|length| *length > 0.0));
-            (growth, state.generator.to_vecs().unwrap())
-        };
-        let mut old = step(&mut state);
-        for _ in 0..3 {
-            let new = step(&mut state);
-            assert!(new.0.side == 8 && old.1["g.8.up.weight"] != new.1["g.8.up.weight"]);
-            old = new;
-        }
-        let (average, critic) = (state.average.to_vecs().unwrap(), state.critic.to_vecs().unwrap());
-        // A fade of four steps, and one step after it.
-        for _ in 0..5 {
-            let new = step(&mut state);
-            assert_eq!(new.0.side, 16);
-            for (name, tensor) in &new.1 {
-                let frozen = if name.starts_with("g.16.") { &old.1[name] } else { &average[name] };
-                let learns = name.starts_with("g.16.") && new.0.fade < 1.0;
-                assert_eq!(tensor != frozen, learns, "{name} at {:?}", new.0);
-            }
-            old = new;
-        }
-        assert_ne!(state.critic.to_vecs().unwrap()["d.4.conv.weight"], critic["d.4.conv.weight"]);
-
-        // What the level adds comes to say, halved, what the side below says.
-        let images = |state: &State, side| {
-            let latents = Tensor::from_vec(random::normals(&mut random::stream(1, "test"), 32), (8, 4), &Device::Cpu);
-            let labels = Tensor::ones((8, 2), candle_core::DType::F32, &Device::Cpu).unwrap();
-            let growth = Growth { side, fade: 0.0 };
-            generate(&state.generator.detached(), &state.architecture, &latents.unwrap(), &labels, growth).unwrap()
-        };
-        let strayed = |state: &State| {
-            let apart = (ops::avg2(&images(state, 16)).unwrap() - images(state, 8)).unwrap();
-            apart.sqr().unwrap().mean_all().unwrap().to_scalar::<f32>().unwrap()
-        };
-        let before = strayed(&state);
-        for _ in 0..200 {
-            step(&mut state);
-        }
-        assert!(strayed(&state) < 0.1 * before, "{before} to {}", strayed(&state));
     }
 
     #[test]

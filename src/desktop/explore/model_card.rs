@@ -13,8 +13,9 @@ const COLUMN: f32 = 64.0;
 /// Draws the page; it scrolls where the window is lower.
 pub fn show(ui: &mut Ui, card: &ModelCard, id: &str) {
     ui.spacing_mut().item_spacing.y = 4.0;
-    let most = ui.ctx().content_rect().height() - 160.0;
-    ScrollArea::vertical().max_height(most).show(ui, |ui| page(ui, card, id));
+    ui.spacing_mut().interact_size.y = 16.0;
+    let most = ui.ctx().content_rect().height() - 96.0;
+    ScrollArea::vertical().min_scrolled_height(most).max_height(most).show(ui, |ui| page(ui, card, id));
 }
 
 fn page(ui: &mut Ui, card: &ModelCard, id: &str) {
@@ -34,7 +35,7 @@ fn page(ui: &mut Ui, card: &ModelCard, id: &str) {
         ui.add_space(4.0);
         caption(ui, "Measured");
         for (name, value) in card.metrics.iter().filter(|(name, _)| !name.contains('/')) {
-            row(ui, &name.replace('_', " "), [figure(*value)]);
+            row(ui, &words(name), [figure(*value)]);
         }
     }
     findings(ui, card);
@@ -87,6 +88,15 @@ fn row<const N: usize>(ui: &mut Ui, name: &str, figures: [String; N]) {
     });
 }
 
+/// The name of a figure, abbreviations in capitals: `auroc_real` is "AUROC real".
+fn words(name: &str) -> String {
+    let word = |word: &str| match word {
+        "auroc" | "fid" | "kid" => word.to_uppercase(),
+        _ => word.to_owned(),
+    };
+    name.split('_').map(word).collect::<Vec<_>>().join(" ")
+}
+
 /// A measured figure with three significant places.
 fn figure(value: f64) -> String {
     if value.abs() >= 100.0 { format!("{value:.0}") } else { format!("{value:.3}") }
@@ -104,6 +114,7 @@ mod tests {
         let mut card = testing::card(testing::architecture(Family::CpdGan, 16, 8, 2, 128, 16));
         let figures = [
             ("relative_performance", 0.921),
+            ("auroc_synthetic", 0.84),
             ("auroc_real/Finding 0", 0.81),
             ("auroc_synthetic/Finding 0", 0.72),
             // Not told from samples at all: no row.
@@ -118,7 +129,9 @@ mod tests {
             }
             super::show(ui, &card, "id");
         });
-        for text in ["relative performance", "0.921", "Finding 0", "reals", "samples", "0.810", "0.720"] {
+        for text in
+            ["relative performance", "0.921", "AUROC synthetic", "Finding 0", "reals", "samples", "0.810", "0.720"]
+        {
             assert!(window.query_by_label(text).is_some(), "{text}");
         }
         for text in ["Finding 1", "auroc real/Finding 0", "0.630"] {

@@ -27,7 +27,7 @@ impl RunSpec {
                 check((1..=1000).contains(&every), "loss.every must be 1 to 1000 steps")?;
             }
         }
-        let Schedule { total_kimg, levels, .. } = &self.schedule;
+        let Schedule { total_kimg, levels } = &self.schedule;
         check(positive(*total_kimg) && *total_kimg <= 1e7, "schedule.total_kimg must be above 0")?;
         let sides: Vec<usize> = levels.iter().map(|level| level.side).collect();
         check(

@@ -1,6 +1,6 @@
 use super::*;
 use crate::compute::device::DeviceChoice;
-use crate::training::spec::{Precision, QualityMeasure, Schedule};
+use crate::training::spec::{Precision, QualityMeasure};
 
 /// A spec that says all that one can say.
 pub fn full() -> RunSpec {
@@ -11,7 +11,7 @@ pub fn full() -> RunSpec {
         seed: preset.seed,
         network: preset.network,
         loss: preset.loss,
-        schedule: Schedule { stagewise: true, ..preset.schedule },
+        schedule: preset.schedule,
         optimiser: preset.optimiser,
         average: preset.average,
         data: preset.data,

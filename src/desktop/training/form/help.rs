@@ -20,9 +20,6 @@ pub fn help(path: &str) -> &'static str {
         "loss.every" => "Steps from one penalty to the next; its weight grows with them.",
         "loss.label_weight" => "Weight of the classifier inside the critic; prog-GAN only.",
         "schedule.total_kimg" => "Real images shown over the whole run, in thousands.",
-        "schedule.stagewise" => {
-            "Where a side joins, the generator's levels below it keep their weights; the rate begins anew."
-        }
         _ if path.starts_with("schedule.levels.") => of_level(path),
         "optimiser.rate" => "Learning rate of both networks.",
         "optimiser.beta1" => "Decay of Adam's first moment.",
