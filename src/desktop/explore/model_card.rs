@@ -97,9 +97,10 @@ fn words(name: &str) -> String {
     name.split('_').map(word).collect::<Vec<_>>().join(" ")
 }
 
-/// A measured figure with three significant places.
+/// A measured figure with three decimals, a whole number with none.
 fn figure(value: f64) -> String {
-    if value.abs() >= 100.0 { format!("{value:.0}") } else { format!("{value:.3}") }
+    let decimals = if value.abs() >= 100.0 || value.fract() == 0.0 { 0 } else { 3 };
+    format!("{value:.decimals$}").replace('-', "\u{2212}")
 }
 
 #[cfg(test)]
@@ -114,6 +115,8 @@ mod tests {
         let mut card = testing::card(testing::architecture(Family::CpdGan, 16, 8, 2, 128, 16));
         let figures = [
             ("relative_performance", 0.921),
+            ("relative_performance_seeds", 3.0),
+            ("kid", -0.004),
             ("auroc_synthetic", 0.84),
             ("auroc_real/Finding 0", 0.81),
             ("auroc_synthetic/Finding 0", 0.72),
@@ -129,9 +132,18 @@ mod tests {
             }
             super::show(ui, &card, "id");
         });
-        for text in
-            ["relative performance", "0.921", "AUROC synthetic", "Finding 0", "reals", "samples", "0.810", "0.720"]
-        {
+        for text in [
+            "relative performance",
+            "0.921",
+            "AUROC synthetic",
+            "3",
+            "\u{2212}0.004",
+            "Finding 0",
+            "reals",
+            "samples",
+            "0.810",
+            "0.720",
+        ] {
             assert!(window.query_by_label(text).is_some(), "{text}");
         }
         for text in ["Finding 1", "auroc real/Finding 0", "0.630"] {
