@@ -142,6 +142,9 @@ impl Plan {
             .collect::<Result<_, _>>()
             .map_err(&wrong)?;
         let largest = pack.header().resolutions.iter().max().copied().unwrap_or(0);
+        // Clipped before they are shrunk, such films look otherwise than they did to jobs of before, which no longer count.
+        let clipped = if pack.is_clipped() { ", clipped, then shrunk" } else { "" };
+        let identity = format!("{}{clipped}", pack.header().identity);
         let mut draft = Draft { jobs: Vec::new(), places: BTreeMap::new() };
         let mut cells = Vec::new();
         for (point, subset) in points.iter().enumerate() {
@@ -152,7 +155,7 @@ impl Plan {
                 )));
             }
             let films = subset.hash();
-            let at = At { spec, point, side, subset, identity: &pack.header().identity, films: &films };
+            let at = At { spec, point, side, subset, identity: &identity, films: &films };
             for (seed_place, &seed) in spec.seeds.iter().enumerate() {
                 let mixes = matches!(&spec.factor, Factor::Mix { .. });
                 if !mixes || spec.factor.value(point) == 0.0 {

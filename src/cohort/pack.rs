@@ -232,6 +232,12 @@ impl Pack {
         whole.resized(side, side).expect("the side lies within the limits")
     }
 
+    /// Whether networks see less than the films hold, because the window is narrower than the range.
+    pub fn is_clipped(&self) -> bool {
+        let ([low, high], [black, white]) = (self.header.range, self.header.window);
+        black > low || white < high
+    }
+
     /// Film `film` at a side as networks see it: clipped to `header.window` at the largest stored side, and shrunk after that.
     ///
     /// In this order the sides agree with each other: a sample holds values of the window only, and shrunk it is what a
@@ -241,13 +247,12 @@ impl Pack {
     /// # Panics
     /// When `film` is not below [`Pack::len`], as for a slice.
     pub fn seen(&self, film: usize, side: usize) -> Radiograph {
-        let ([low, high], [black, white]) = (self.header.range, self.header.window);
-        if black <= low && high <= white {
+        if !self.is_clipped() {
             return self.image(film, side);
         }
         let largest = self.header.resolutions.first().copied().unwrap_or(SMALLEST_SIDE);
         let side = side.clamp(1, MAX_SIDE);
-        let whole = self.image(film, largest).clipped([black, white]);
+        let whole = self.image(film, largest).clipped(self.header.window);
         whole.resized(side, side).expect("the side lies within the limits")
     }
 

@@ -17,7 +17,8 @@ pub struct MeaningError {
 
 /// The input of the network: `side * side * planes` values, planes innermost.
 ///
-/// Values are clipped to the window first. Shrinking averages areas, as the pyramid of a pack does; enlarging interpolates linearly between pixel centres.
+/// Values are clipped to the window first. Shrinking averages areas, as the pyramid of a pack does; enlarging interpolates
+/// linearly between pixel centres.
 ///
 /// # Errors
 /// [`MeaningError`] when the image holds other values than `input` states.
