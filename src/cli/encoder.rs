@@ -37,6 +37,9 @@ pub struct TrainArgs {
     /// small (at the pack's own size) or densenet121 (224 px, as published).
     #[arg(long, default_value = "small", value_parser = ["small", "densenet121"])]
     preset: String,
+    /// Side in pixels that the small network sees; the pack's own otherwise
+    #[arg(long, value_parser = clap::value_parser!(u16).range(32..=128))]
+    side: Option<u16>,
     /// Most epochs.
     #[arg(long)]
     epochs: Option<usize>,
@@ -100,7 +103,7 @@ fn train(args: &TrainArgs) -> anyhow::Result<()> {
     let pack = Pack::open(&args.cohort)?;
     let mut spec = match args.preset.as_str() {
         "densenet121" => ClassifierSpec::published(args.seed),
-        _ => ClassifierSpec::small(native_side(&pack), args.seed),
+        _ => ClassifierSpec::small(args.side.map_or(native_side(&pack), usize::from), args.seed),
     };
     spec.epochs = args.epochs.unwrap_or(spec.epochs);
     let generator = args.samples_of.as_deref().map(library::find).transpose()?;
