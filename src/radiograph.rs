@@ -128,7 +128,7 @@ impl Radiograph {
 
     /// Half the size by 2×2 means, in float; an odd last row or column is dropped.
     ///
-    /// This is the step of the resolution pyramid (facts on the GAN benchmark, §1): the unrounded means are carried down.
+    /// This is the step of the resolution pyramid (DuMont Schütte 2021): the unrounded means are carried down.
     pub fn halved(&self) -> Self {
         let (width, height) = ((self.width / 2).max(1), (self.height / 2).max(1));
         let (dx, dy) = (usize::from(self.width > 1), usize::from(self.height > 1));

@@ -91,8 +91,8 @@ impl Context<'_> {
     }
 
     /// One latent for each real film in consecutive blocks of one stream (train, validation, test, then further rounds of
-    /// the train fold), the real label vectors one to one, through the average of the generator, to 8 bits (facts on the
-    /// GAN benchmark, §2).
+    /// the train fold), the real label vectors one to one, through the average of the generator, to 8 bits (DuMont
+    /// Schütte 2021).
     fn samples(
         &self,
         job: &Job,

@@ -141,7 +141,6 @@ impl Plan {
             .map(|point| Subset::build(&catalogue, &spec.factor, point))
             .collect::<Result<_, _>>()
             .map_err(&wrong)?;
-        let largest = pack.header().resolutions.iter().max().copied().unwrap_or(0);
         // Clipped before they are shrunk, such films look otherwise than they did to jobs of before, which no longer count.
         let clipped = if pack.is_clipped() { ", clipped, then shrunk" } else { "" };
         let identity = format!("{}{clipped}", pack.header().identity);
@@ -149,11 +148,7 @@ impl Plan {
         let mut cells = Vec::new();
         for (point, subset) in points.iter().enumerate() {
             let side = spec.factor.side(point);
-            if side > largest {
-                return Err(wrong(format!(
-                    "it holds films of {largest} px, the sweep asks for {side} px; import it larger"
-                )));
-            }
+            pack.check_side(side).map_err(&wrong)?;
             let films = subset.hash();
             let at = At { spec, point, side, subset, identity: &identity, films: &films };
             for (seed_place, &seed) in spec.seeds.iter().enumerate() {

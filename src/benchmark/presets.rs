@@ -21,12 +21,12 @@ pub const NAMES: [&str; 11] = [
     "demo",
 ];
 
-/// Slices without a haemorrhage that the published brain cohort keeps (facts on the GAN benchmark, §1).
+/// Slices without a haemorrhage that the published brain cohort keeps (DuMont Schütte 2021).
 const BRAIN_NO_FINDING: Option<usize> = Some(107_365);
 
 /// The sweep of a name, on this pack; `None` for a name not known. `demo` draws its own phantoms.
 ///
-/// `paper-*` are the published constructions with the published networks (facts on the GAN benchmark, §2 to §5): days on a
+/// `paper-*` are the published constructions with the published networks (DuMont Schütte 2021): days on a
 /// GPU. `small-*` keep the constructions, with narrow networks, short training and the small classifier: not the paper's
 /// numbers, but its question, in minutes to hours on two processor cores.
 pub fn preset(name: &str, cohort: &Path) -> Option<SweepSpec> {

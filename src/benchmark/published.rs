@@ -1,4 +1,4 @@
-//! The published curves at 32 px, as digitised from the authors' own figure (facts on the GAN benchmark, §10): reading error
+//! The published curves at 32 px, as digitised from the authors' own figure (DuMont Schütte 2021): reading error
 //! about 0.001, drawn before the first preprint, so that the journal's values may differ. Always shown as such.
 
 use super::result::SweepResult;

@@ -77,8 +77,8 @@ struct Sign {
     to: (f64, f64, f64, Option<Bounds>),
 }
 
-/// From the point with the lowest ratio to the one with the fewest films: the ratio rises while the AUROC falls (facts on
-/// the GAN benchmark, §10). `None` where the fewest films have the lowest ratio, or the AUROC does not fall.
+/// From the point with the lowest ratio to the one with the fewest films: the ratio rises while the AUROC falls (DuMont
+/// Schütte 2021). `None` where the fewest films have the lowest ratio, or the AUROC does not fall.
 fn overfitting(series: &Series) -> Option<Sign> {
     let fewest = series.iter().min_by(|a, b| a.0.total_cmp(&b.0))?;
     let lowest = series.iter().filter(|p| p.0 > fewest.0).min_by(|a, b| a.2.total_cmp(&b.2))?;

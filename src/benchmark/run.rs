@@ -409,6 +409,23 @@ mod tests {
     }
 
     #[test]
+    fn jobs_on_films_that_are_clipped_before_they_are_shrunk_have_other_keys() {
+        let parent = tempfile::tempdir().unwrap();
+        let whole = testing::pack(parent.path(), 96, 3);
+        let file = whole.folder().join("pack.json");
+        let header: crate::cohort::pack::Header = read_json(&file).unwrap();
+        let window = [0.25, 0.75];
+        let narrow = serde_json::to_vec(&crate::cohort::pack::Header { window, ..header }).unwrap();
+        std::fs::write(&file, narrow).unwrap();
+        let narrow = Pack::open(whole.folder()).unwrap();
+        let keys = |pack: &Pack| -> Vec<String> {
+            Plan::new(&tiny(pack), pack).unwrap().jobs.into_iter().map(|job| job.key).collect()
+        };
+        let (whole, narrow) = (keys(&whole), keys(&narrow));
+        assert!(whole.len() == narrow.len() && whole.iter().all(|key| !narrow.contains(key)));
+    }
+
+    #[test]
     fn a_changed_seed_redoes_only_what_follows() {
         let parent = tempfile::tempdir().unwrap();
         let pack = testing::pack(parent.path(), 96, 3);

@@ -89,14 +89,8 @@ impl RadiographSource for SubsetFilms<'_> {
     }
 
     fn radiograph(&self, i: usize, side: usize) -> Result<Radiograph, String> {
-        let film = self.films[i] as usize;
-        let largest = self.pack.header().resolutions.iter().max().copied().unwrap_or(0);
-        if side > largest {
-            return Err(format!(
-                "holds images of {largest} px at most, the sweep asks for {side} px; import it larger"
-            ));
-        }
-        Ok(self.pack.seen(film, side))
+        self.pack.check_side(side)?;
+        Ok(self.pack.seen(self.films[i] as usize, side))
     }
 
     fn part(&self) -> Option<String> {

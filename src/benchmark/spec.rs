@@ -30,7 +30,7 @@ pub struct SweepSpec {
     pub cohort: Option<PathBuf>,
     /// Repeats: one generator of each kind and one classifier of each kind for each of them, at each point of the grid.
     pub seeds: Vec<Seed>,
-    /// Where the published code does something else than it seems to mean (facts on the GAN benchmark, §11), do what it
+    /// Where the published code does something else than it seems to mean (DuMont Schütte 2021), do what it
     /// does: AUROCs below one half mirrored, class weights without effect, findings with one class counted as 0 in the
     /// choice of the epoch, the last incomplete batch of the test fold left out.
     #[serde(default)]

@@ -1,4 +1,4 @@
-//! Which films make up a point of a sweep, exactly as published (facts on the GAN benchmark, §2).
+//! Which films make up a point of a sweep, exactly as published (DuMont Schütte 2021).
 //!
 //! All choices are functions of the cohort and the factor alone, never of a sweep's seeds: every repeat learns from the
 //! same films and is judged on the same films.

@@ -122,7 +122,7 @@ fn train(args: &TrainArgs) -> anyhow::Result<()> {
 
 /// The side that the small network sees: the pack's own, between 32 and 128.
 fn native_side(pack: &Pack) -> usize {
-    pack.header().resolutions.first().copied().unwrap_or(64).clamp(32, 128)
+    pack.largest_side().clamp(32, 128)
 }
 
 fn measure(args: &MeasureArgs) -> anyhow::Result<()> {

@@ -212,13 +212,30 @@ impl Pack {
         self.header.films == 0
     }
 
+    /// Side of the largest images held.
+    pub fn largest_side(&self) -> usize {
+        self.header.resolutions.first().copied().unwrap_or(SMALLEST_SIDE)
+    }
+
+    /// Whether networks can be shown images of a side without enlarging them.
+    ///
+    /// # Errors
+    /// A sentence with what is held, and the remedy.
+    pub fn check_side(&self, side: usize) -> Result<(), String> {
+        let largest = self.largest_side();
+        if side <= largest {
+            return Ok(());
+        }
+        Err(format!("it holds images of {largest} px at most, and {side} px are asked for; import it larger"))
+    }
+
     /// Film `film` at a side. A side that is not stored is made from the next larger one (or the largest) by area means.
     ///
     /// # Panics
     /// When `film` is not below [`Pack::len`], as for a slice.
     pub fn image(&self, film: usize, side: usize) -> Radiograph {
-        let stored = self.header.resolutions.iter().rev().find(|&&s| s >= side).or(self.header.resolutions.first());
-        let stored = stored.copied().unwrap_or(SMALLEST_SIDE);
+        let stored = self.header.resolutions.iter().rev().find(|&&s| s >= side);
+        let stored = stored.copied().unwrap_or_else(|| self.largest_side());
         let [low, high] = self.header.range;
         let step = (high - low) / f32::from(u16::MAX);
         let samples = self.samples(film, stored).unwrap_or_default();
@@ -242,7 +259,7 @@ impl Pack {
     ///
     /// In this order the sides agree with each other: a sample holds values of the window only, and shrunk it is what a
     /// generator of the smaller side learns from. Bone that is shrunk before it is clipped looks thicker. Published data sets
-    /// of head CT are pictures of a window, shrunk as these are (facts on the GAN benchmark, §1).
+    /// of head CT are pictures of a window, shrunk as these are (DuMont Schütte 2021).
     ///
     /// # Panics
     /// When `film` is not below [`Pack::len`], as for a slice.
@@ -250,9 +267,8 @@ impl Pack {
         if !self.is_clipped() {
             return self.image(film, side);
         }
-        let largest = self.header.resolutions.first().copied().unwrap_or(SMALLEST_SIDE);
         let side = side.clamp(1, MAX_SIDE);
-        let whole = self.image(film, largest).clipped(self.header.window);
+        let whole = self.image(film, self.largest_side()).clipped(self.header.window);
         whole.resized(side, side).expect("the side lies within the limits")
     }
 

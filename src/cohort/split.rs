@@ -8,7 +8,7 @@ use super::Fold;
 use crate::compute::random::stream;
 
 /// Assigns every patient a fold: unique names in ascending order, shuffled by the seed, the first 80 % train, the next
-/// 10 % validation, the rest test (the published order of steps; facts on the GAN benchmark, §1).
+/// 10 % validation, the rest test (the published order of steps; DuMont Schütte 2021).
 ///
 /// With three patients or more, no fold is empty. The result depends on the set of names and the seed alone.
 pub fn by_patient<'a>(patients: impl IntoIterator<Item = &'a str>, seed: u64) -> HashMap<String, Fold> {

@@ -20,7 +20,7 @@ pub struct AdamConfig {
 }
 
 impl Default for AdamConfig {
-    /// Those of the published GANs (facts on the benchmark, §3).
+    /// Those of the published GANs (DuMont Schütte 2021).
     fn default() -> Self {
         Self { rate: 0.001, beta1: 0.0, beta2: 0.99, epsilon: 1e-8 }
     }

@@ -99,7 +99,7 @@ impl List {
 }
 
 impl DenseNetConfig {
-    /// The network of the benchmark's classifier (facts on the GAN benchmark, §5), tensor for tensor as in torchvision.
+    /// The network of the benchmark's classifier (DuMont Schütte 2021), tensor for tensor as in torchvision.
     pub fn densenet121(labels: usize) -> Self {
         Self {
             channels: 3,

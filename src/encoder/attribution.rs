@@ -1,7 +1,7 @@
 //! Attribution by masking: how much worse a classifier does once a square of the image is blanked.
 //!
-//! In: a classifier, an image and its labels. Out: one number for each square. The rule is the published one (facts on the
-//! GAN benchmark, §8): squares of 4 × 4 pixels of the classifier's input are set to 0 after standardisation, which is mean
+//! In: a classifier, an image and its labels. Out: one number for each square. The rule is the published one (DuMont
+//! Schütte 2021): squares of 4 × 4 pixels of the classifier's input are set to 0 after standardisation, which is mean
 //! grey and not black; δ = max(loss(masked) − loss(whole), 10⁻⁷) with the binary cross-entropy against the image's own
 //! labels, averaged over all of them. Two things differ: the last incomplete batch is not dropped, and one finding's loss
 //! can be taken alone. Nothing is trained, nothing is drawn by chance.

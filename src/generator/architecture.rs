@@ -1,7 +1,7 @@
 //! The two published GANs as lists of parameters: every tensor's name, shape and run-time scale.
 //!
 //! One list serves initialisation, training, the sampler, the model file and the parameter-count test, so that they
-//! cannot disagree. Source: facts on the GAN benchmark, §3 (prog-GAN) and §4 (cpD-GAN).
+//! cannot disagree. Source of both: DuMont Schütte 2021, published code.
 
 use serde::{Deserialize, Serialize};
 

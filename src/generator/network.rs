@@ -1,7 +1,7 @@
 //! The two published GANs as trainable networks: the generator and its critic, layer by layer.
 //!
 //! In: parameters under the names of [`super::architecture`], latents and label vectors (or images). Out: images in
-//! −1..1, or the critic's verdict on them, with gradients of any order. Source: facts on the GAN benchmark, §3 and §4.
+//! −1..1, or the critic's verdict on them, with gradients of any order. Source: DuMont Schütte 2021.
 //! The sampler renders the same function faster; this is what it is held against.
 
 mod critic;

@@ -194,7 +194,7 @@ impl Generator {
 
     /// The label vector of a recipe: each finding's strength at its place.
     ///
-    /// Neither network was ever trained with all labels zero (facts on the GAN benchmark, §11, 2). So a recipe that
+    /// Neither network was ever trained with all labels zero (DuMont Schütte 2021). So a recipe that
     /// switches no finding on gets "No Finding" at 1 where the vocabulary has it; where it has not, zeros.
     ///
     /// # Errors

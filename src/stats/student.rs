@@ -112,7 +112,7 @@ mod tests {
 
     #[test]
     fn the_two_printed_rows_of_the_augmentation_paper_come_out() {
-        // Facts on augmentation, §6: F1 mean .150453, half-width of the 95 % interval .051345, three runs: t 12.61, one-tailed
+        // Prakash et al., arXiv 2411.18602: F1 mean .150453, half-width of the 95 % interval .051345, three runs: t 12.61, one-tailed
         // p .0031. Dice mean .14575, half-width .037483, two runs: t 49.4, p .0064. The runs themselves are not printed;
         // any with this mean and this half-width give the same t, so they are made from the half-width.
         let row = |mean: f64, half: f64, n: usize, t: f64, p: f64| {

@@ -49,7 +49,7 @@ pub enum ClassifierError {
     Sampling(String),
 }
 
-/// How a classifier is trained. The presets are the published recipe (facts on the GAN benchmark, §5), scaled to the
+/// How a classifier is trained. The presets are the published recipe (DuMont Schütte 2021), scaled to the
 /// network and to cohorts of a few thousand films.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ClassifierSpec {
@@ -76,7 +76,7 @@ pub struct ClassifierSpec {
     /// Images are moved by up to this many pixels each way.
     pub shift: usize,
     /// Whether a finding's positives and negatives weigh in the loss by the share of the other, as the published code
-    /// means to but does not do (facts, §11, 15).
+    /// means to but does not do.
     pub class_weights: bool,
     /// Whether a finding that is all present or all absent in the validation images counts as an AUROC of 0 in the choice
     /// of the epoch, as published; otherwise it is left out.

@@ -1,6 +1,6 @@
 //! What each network is trained towards: the published Wasserstein losses, and the logistic ones beside them.
 //!
-//! Source: facts on the GAN benchmark, §3 and §4. Every function gives a scalar to differentiate and the figures to log.
+//! Source: DuMont Schütte 2021. Every function gives a scalar to differentiate and the figures to log.
 
 use candle_core::{Result, Tensor, Var};
 

@@ -1,7 +1,7 @@
 //! A minibatch computed in parts, for networks whose activations do not fit in memory all at once.
 //!
-//! The critic compares images in groups of four that lie a quarter of the minibatch apart (facts on the GAN benchmark,
-//! §3). Each part takes whole groups, and lies so that its own groups are those of the whole; the sum of the parts'
+//! The critic compares images in groups of four that lie a quarter of the minibatch apart (DuMont Schütte 2021).
+//! Each part takes whole groups, and lies so that its own groups are those of the whole; the sum of the parts'
 //! gradients is then the gradient of the whole minibatch, but for the order of additions.
 
 use candle_core::Result;

@@ -61,12 +61,8 @@ impl RadiographSource for PackSource {
     }
 
     fn radiograph(&self, i: usize, side: usize) -> Result<Radiograph, String> {
-        let item = self.fold[i] as usize;
-        let largest = self.pack.header().resolutions.iter().max().copied().unwrap_or(0);
-        if side > largest {
-            return Err(format!("holds images of {largest} px at most, the run asks for {side} px; import it larger"));
-        }
-        Ok(self.pack.seen(item, side))
+        self.pack.check_side(side)?;
+        Ok(self.pack.seen(self.fold[i] as usize, side))
     }
 
     fn held_out(&self) -> Option<&dyn RadiographSource> {

@@ -16,9 +16,9 @@ pub const NAMES: [&str; 8] =
 /// The spec of a preset; name, cohort and seed are left for the user to fill in. `None` for a name not known, and for
 /// prog-GAN at 256 and 512 px, whose settings were not published.
 ///
-/// `paper-*` follow facts on the GAN benchmark, §3 and §4. `small-*` are not the paper's: narrow networks, an anchored start,
-/// logistic loss with R1, augmentation and a balanced draw, made for cohorts of a few thousand images and two processor
-/// cores.
+/// `paper-*` follow the published code (DuMont Schütte 2021). `small-*` are not the paper's: narrow networks, an anchored
+/// start, logistic loss with R1, augmentation and a balanced draw, made for cohorts of a few thousand images and two
+/// processor cores.
 pub fn preset(name: &str, family: Family) -> Option<RunSpec> {
     match name {
         "paper-32" => Some(paper(family, 32, 1400.0, 12_000.0)),
@@ -64,7 +64,7 @@ fn blank(family: Family, resolution: usize) -> RunSpec {
 fn paper(family: Family, resolution: usize, level_kimg: f64, total_kimg: f64) -> RunSpec {
     let mut spec = blank(family, resolution);
     spec.schedule.total_kimg = total_kimg;
-    // A tick has so many kimg at this side; every fourth is measured, and counts from the earliest on (facts, §3 and §4).
+    // A tick has so many kimg at this side; every fourth is measured, and counts from the earliest on.
     let (tick, from_kimg, patience) = match resolution {
         32 => (100.0, 7000.0, 2),
         64 => (80.0, 7000.0, 2),
@@ -155,7 +155,7 @@ mod tests {
 
     #[test]
     fn the_papers_batches_rates_caps_and_stop_rules_are_those_of_its_tables() {
-        // Facts on the GAN benchmark, §4: side, minibatch, rate, cap and earliest measure in kimg, patience.
+        // DuMont Schütte 2021: side, minibatch, rate, cap and earliest measure in kimg, patience.
         let table = [
             (32, 256, 0.005, 12_000.0, 7000.0, 2),
             (64, 256, 0.005, 14_000.0, 7000.0, 2),
@@ -177,7 +177,7 @@ mod tests {
                 assert_eq!(prog.quality, spec.quality);
             }
         }
-        // §3: at 32 px a tick is 100 kimg and every fourth is measured.
+        // At 32 px a tick is 100 kimg and every fourth is measured.
         assert_eq!(preset("paper-32", Family::ProgGan).unwrap().record.quality_kimg, 400.0);
     }
 }

@@ -1,6 +1,6 @@
 //! How near samples have come to the reals of the train fold: measured while a run goes on, and of a finished model.
 //!
-//! As published (facts on the GAN benchmark, §6) but for three things: the encoder is the project's own or the user's,
+//! As published (DuMont Schütte 2021) but for three things: the encoder is the project's own or the user's,
 //! since Inception's weights cannot ship; the reals are the same at every measure, so that a change of the figure is a
 //! change of the samples; and a fold of fewer reals than asked for is compared once, not shown several times. The number
 //! compared is part of every figure.

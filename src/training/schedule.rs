@@ -3,7 +3,7 @@
 use super::spec::{Level, RunSpec, Schedule};
 use crate::generator::network::Growth;
 
-/// Steps from one reading of the schedule to the next (facts on the GAN benchmark, §3).
+/// Steps from one reading of the schedule to the next (DuMont Schütte 2021).
 pub const STEPS_PER_READING: u64 = 4;
 
 /// What `rate` images per second at side `from` become at side `to`, if every doubling of the side divides the rate by 3.
@@ -104,7 +104,7 @@ mod tests {
 
     #[test]
     fn the_paper_schedule_grows_as_its_table_says() {
-        // Facts on the GAN benchmark, §3: 1400 kimg stable and fade per level from 8 px; 32 px fully reached at 5600.
+        // DuMont Schütte 2021: 1400 kimg stable and fade per level from 8 px; 32 px fully reached at 5600.
         let schedule = preset("paper-32", Family::ProgGan).unwrap().schedule;
         let at = |kimg: u64| {
             let (level, growth) = schedule.at(kimg * 1000);

@@ -1,6 +1,6 @@
 //! Everything that a training step reads and changes, and the step itself.
 //!
-//! The order is the published one (facts on the GAN benchmark, §3): critic, average of the generator, generator.
+//! The order is the published one (DuMont Schütte 2021): critic, average of the generator, generator.
 
 mod minibatch;
 

@@ -2,7 +2,7 @@
 
     python3 tests/reference/gan.py > tests/reference/gan.json
 
-Written from the description of the networks (facts on the GAN benchmark, sections 3 and 4), not from the Rust code. All
+Written from the description of the networks (DuMont Schütte 2021), not from the Rust code. All
 inputs are formulas, so that both sides can compute them (`noise` below). Results are in double precision, each tensor as
 its product with such noise.
 """

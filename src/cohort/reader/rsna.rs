@@ -1,7 +1,7 @@
 //! RSNA 2019 intracranial haemorrhage: `stage_2_train.csv` in its long form (`ID_12cadc6af_epidural,0`, six rows a slice)
 //! and the slices as DICOM or pictures; also a table with one row a slice.
 //!
-//! "any" is replaced by "No Finding", which is 1 exactly when none of the five types is (facts on the GAN benchmark, §1).
+//! "any" is replaced by "No Finding", which is 1 exactly when none of the five types is (DuMont Schütte 2021).
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};

@@ -114,7 +114,7 @@ impl Operation<2> for PixelNormGradient {
     }
 }
 
-/// Pixel norm of `[N, C, …]`: each feature vector divided by √(mean square over C + 1e-8) (facts on the benchmark, §3).
+/// Pixel norm of `[N, C, …]`: each feature vector divided by √(mean square over C + 1e-8) (DuMont Schütte 2021).
 ///
 /// # Errors
 /// If the tensor has fewer than two dimensions.
@@ -136,7 +136,7 @@ pub fn layer_norm(x: &Tensor, scale: &Tensor, shift: &Tensor, epsilon: f64) -> R
 ///
 /// Groups have at most `group` members (4 in the papers): the largest number that divides N. Members are strided (i,
 /// i + N/group, …). The channel holds the group's standard deviation (1e-8 under the root), averaged over features
-/// and pixels (facts on the benchmark, §3).
+/// and pixels (DuMont Schütte 2021).
 ///
 /// # Errors
 /// If the tensor does not have four dimensions or `group` is 0.

@@ -14,6 +14,9 @@ use crate::radiograph::Meaning;
 /// Most phantoms that are listed where there is no pack.
 const MOST: usize = 240;
 
+/// Side of the phantoms in the packs that the shipped networks learnt from.
+const PACK_SIDE: usize = 128;
+
 /// Where films come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {
@@ -160,12 +163,47 @@ impl Films {
         (0..self.len()).filter(has).collect()
     }
 
-    /// A film at a side, with the true masks where it is a phantom. Takes a moment.
+    /// A film at a side as networks see it, with the true masks where it is a phantom. Takes a moment.
     pub fn draw(&self, i: usize, side: usize) -> Option<Drawn> {
         let item = self.items.get(i)?;
-        let Some(pack) = &self.pack else { return Some(self.bodies.as_ref()?.draw(item.at, side)) };
+        let Some(pack) = &self.pack else {
+            // In the order of [`Pack::seen`]: drawn as large as in the packs that networks learn from, clipped, then shrunk.
+            let bodies = self.bodies.as_ref()?;
+            let whole = bodies.draw(item.at, side.max(PACK_SIDE)).image.clipped(self.window);
+            let image = whole.resized(side, side).ok()?;
+            return Some(Drawn { image, masks: bodies.draw(item.at, side).masks });
+        };
         let image = pack.seen(item.at, side);
         let masks = self.bodies.as_ref().and_then(|bodies| Some(bodies.draw(bodies.find(&item.name)?, side).masks));
         Some(Drawn { image, masks: masks.unwrap_or_default() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cohort::phantom::{self, Kind, PhantomOptions};
+
+    #[test]
+    fn slices_without_a_pack_are_those_that_a_pack_shows() {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("pack");
+        let options = PhantomOptions { kind: Kind::Brain, count: 24, resolution: PACK_SIDE, seed: 3, out: out.clone() };
+        phantom::write(&options, &Progress::new()).unwrap();
+        let pack = Pack::open(&out).unwrap();
+        let (train, identity) = (pack.fold_indices(Fold::Train).len(), pack.header().identity.clone());
+        let open = |place| Films::open(&place, &Progress::new()).unwrap();
+        let held = open(Place::Pack(out));
+        let drawn = open(Place::Phantoms("phantom-brain".into(), train, identity));
+        assert!(!held.is_empty() && held.len() == drawn.len());
+        for i in 0..held.len() {
+            assert_eq!(held.name(i), drawn.name(i));
+            let (held, drawn) = (held.draw(i, 32).unwrap(), drawn.draw(i, 32).unwrap());
+            let pairs = held.image.pixels().iter().zip(drawn.image.pixels());
+            // Packs keep HU in steps of a twentieth or so.
+            let farthest = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert!(farthest < 0.2, "film {i}: {farthest} HU");
+            assert_eq!(held.masks, drawn.masks);
+        }
     }
 }

@@ -208,7 +208,7 @@ impl Choice {
             name: header.name.clone(),
             films: header.films,
             labels: header.vocabulary.len(),
-            largest: header.resolutions.iter().max().copied().unwrap_or(0),
+            largest: pack.largest_side(),
         })
     }
 

@@ -295,13 +295,7 @@ fn checked(mut spec: RunSpec) -> Result<RunSpec, String> {
         }
     }
     let pack = Pack::open(&spec.cohort).map_err(|error| error.to_string())?;
-    let largest = pack.header().resolutions.iter().max().copied().unwrap_or(0);
-    if largest < spec.network.resolution {
-        return Err(format!(
-            "this pack holds images of {largest} px at most, and the run asks for {} px",
-            spec.network.resolution
-        ));
-    }
+    pack.check_side(spec.network.resolution).map_err(|problem| format!("{}: {problem}", pack.header().name))?;
     Ok(spec)
 }
 

@@ -2,7 +2,7 @@
 
 use crate::compute::kernel::Lane;
 
-/// Guards the norm against division by zero (facts on the GAN benchmark, §3).
+/// Guards the norm against division by zero (DuMont Schütte 2021).
 pub const EPSILON: f32 = 1e-8;
 
 /// The end of a layer.

@@ -1,6 +1,6 @@
 //! Both GANs by the definition, in plain loops and double precision: what the sampler is held against.
 //!
-//! Written from the papers' layer tables (facts on the GAN benchmark, §3 and §4), with nothing shared with the sampler
+//! Written from the layer tables of DuMont Schütte 2021, with nothing shared with the sampler
 //! but the list of parameters.
 
 use super::*;

@@ -1,5 +1,5 @@
 //! The paper's measure of a generator: a classifier trained on its samples alone, tested on real films, as a share of the
-//! classifier trained on the real films (facts on the GAN benchmark, §2 "Synthetic dataset", §5, §10).
+//! classifier trained on the real films (DuMont Schütte 2021).
 
 use candle_core::Device;
 use rand::Rng;
