@@ -153,7 +153,7 @@ impl Architecture {
         list.conv("g.4.image".into(), 1, first, 1, 1.0);
         for side in self.sides().skip(1) {
             let (input, out) = (self.features(side / 2), self.features(side));
-            // The published cpD-GAN takes the fan-in of its up-convolution from the output width (facts §11, 6).
+            // The published cpD-GAN takes the fan-in of its up-convolution from the output width.
             let fan_in = 9 * if self.family == Family::CpdGan { out } else { input };
             list.weight(format!("g.{side}.up"), &[out, input, 3, 3], up, fan_in);
             list.bias(format!("g.{side}.up"), out);

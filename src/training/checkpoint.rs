@@ -12,12 +12,11 @@ use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 use sha2::{Digest, Sha256};
 
-use super::TrainingError;
 use super::spec::RunSpec;
 use super::state::{Course, Position, State};
+use super::{TrainingError, enlarge};
 use crate::compute::adam::Adam;
 use crate::compute::parameters::Named;
-use crate::generator::Family;
 use crate::store;
 
 /// Largest checkpoint that is read: ten times the published networks' at 512 px.
@@ -144,8 +143,7 @@ fn damaged(path: &Path, what: &str) -> TrainingError {
 /// Takes weights from another run's checkpoint where name and shape agree: its average for both generator and average.
 /// Gives the number of tensors taken and the number left as they were.
 ///
-/// A level of cpD-GAN that the checkpoint lacks adds nothing to the image at first, so that the image begins as that of the
-/// levels it has.
+/// A cpD-GAN that is larger than the checkpoint's begins with the image and the verdict of that one ([`enlarge`]).
 ///
 /// # Errors
 /// A sentence that says what is wrong with the file.
@@ -167,14 +165,12 @@ pub fn start_from(path: &Path, state: &mut State) -> Result<(usize, usize), Trai
         own.into_iter().map(choose).collect()
     };
     let mut generator = merged(state.generator.to_vecs()?, &average);
-    if state.architecture.family == Family::CpdGan {
-        let added = |name: &str| name.ends_with(".image.weight") && !average.contains_key(name);
-        generator.iter_mut().filter(|(name, _)| added(name)).for_each(|(_, (_, values))| values.fill(0.0));
-    }
-    let critic = merged(state.critic.to_vecs()?, &critic);
+    enlarge::generator(&mut generator, &average, &state.architecture);
+    let mut judge = merged(state.critic.to_vecs()?, &critic);
+    enlarge::critic(&mut judge, &critic, &state.architecture);
     state.generator.load(&generator)?;
     state.average.load(&generator)?;
-    state.critic.load(&critic)?;
+    state.critic.load(&judge)?;
     Ok((taken, left))
 }
 
@@ -223,6 +219,7 @@ fn digest(tensors: &Named) -> String {
 mod tests {
     use super::*;
     use crate::compute::ops;
+    use crate::generator::Family;
     use crate::generator::network::{Growth, generate};
     use crate::training::presets::preset;
 

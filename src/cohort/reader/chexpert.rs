@@ -1,6 +1,6 @@
 //! `CheXpert`: `train.csv` and `valid.csv` with paths like `CheXpert-v1.0-small/train/patient00001/study1/view1_frontal.jpg`.
 //!
-//! The rules of the GAN benchmark (facts, §1): frontal films only, a blank label is 0, −1 follows the policy, films whose
+//! The rules of the GAN benchmark (DuMont Schütte 2021): frontal films only, a blank label is 0, −1 follows the policy, films whose
 //! 14 labels are all 0 are left out; without a wish for the source's folds, the official validation set is not used.
 
 use std::path::{Path, PathBuf};

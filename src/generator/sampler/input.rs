@@ -8,7 +8,7 @@ use crate::compute::kernel::{Lane, Left, Stack};
 
 /// Writes latent and labels side by side as given (`raw`) and divided by their root mean square (`normal`).
 ///
-/// Both papers normalise the whole vector, labels included; conditional norms see it as given (facts §3, §4).
+/// Both papers normalise the whole vector, labels included; conditional norms see it as given.
 pub fn prepare(architecture: &Architecture, z: &[f32], y: &[f32], raw: &mut Vec<Lane>, normal: &mut Vec<Lane>) {
     let (latent, labels, input) = (architecture.latent, architecture.labels, architecture.input());
     let (n, width) = (z.len() / latent, Lane::count(input));
