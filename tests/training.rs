@@ -235,6 +235,18 @@ fn a_run_is_started_watched_paused_killed_resumed_and_opened_in_explore() {
     click(&mut window, "Open in Explore");
     settle(&mut window);
     assert_eq!(window.state().workspace(), Workspace::Explore);
+
+    // What it has learnt is taken on at twice its side.
+    act(&mut window, Command::GoToTraining);
+    settle(&mut window);
+    click(&mut window, "More");
+    click(&mut window, "Grow…");
+    settle(&mut window);
+    let form = window.state_mut().training_mut().form().unwrap();
+    assert_eq!(form.cohort(), world.pack);
+    let grown = form.draft().spec().unwrap();
+    assert_eq!((grown.name.as_str(), grown.network.resolution), ("test chest-32", 32));
+    assert!(grown.start_from.as_ref().is_some_and(|file| file.starts_with(&run.root) && file.is_file()));
 }
 
 #[test]

@@ -9,13 +9,14 @@ use super::waiting::watched;
 use crate::compute::device::DeviceChoice;
 use crate::generator::Family;
 use crate::training::events::Event;
+use crate::training::run_folder::RunFolder;
 use crate::training::{self, Outcome, RunSpec, launch, presets};
 
 /// Words of the verb.
 #[derive(Debug, Args)]
 pub struct TrainArgs {
     /// A run specification (.toml), or the folder of a run to go on with.
-    #[arg(required_unless_present = "preset")]
+    #[arg(required_unless_present_any = ["preset", "grow"])]
     run: Option<PathBuf>,
     /// Folder of the new run.
     #[arg(long)]
@@ -26,6 +27,9 @@ pub struct TrainArgs {
     /// Network of the printed preset.
     #[arg(long, default_value = "cpd-gan", value_parser = ["prog-gan", "cpd-gan"])]
     family: String,
+    /// Print a specification that takes this run's cpD-GAN on at twice its side, and do nothing else.
+    #[arg(long, value_name = "RUN", conflicts_with = "preset")]
+    grow: Option<PathBuf>,
     /// Take a few steps, say what memory and time the run will need, and write nothing.
     #[arg(long)]
     dry_run: bool,
@@ -40,7 +44,7 @@ pub struct TrainArgs {
     json: bool,
 }
 
-/// Prints a preset, begins a run, or goes on with one.
+/// Prints a specification, begins a run, or goes on with one.
 pub fn run(args: &TrainArgs) -> anyhow::Result<()> {
     if let Some(name) = &args.preset {
         let family = if args.family == "prog-gan" { Family::ProgGan } else { Family::CpdGan };
@@ -48,6 +52,10 @@ pub fn run(args: &TrainArgs) -> anyhow::Result<()> {
             format!("there is no preset \"{name}\" for {}: prog-GAN was published up to 128 px", args.family)
         })?;
         print!("{}", spec.to_toml());
+        return Ok(());
+    }
+    if let Some(run) = &args.grow {
+        print!("{}", grown(run)?.to_toml());
         return Ok(());
     }
     let path = args.run.as_deref().context("say which specification or run folder")?;
@@ -79,6 +87,17 @@ pub fn run(args: &TrainArgs) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// The spec that takes the run in this folder on at twice its side, from its newest checkpoint.
+fn grown(run: &Path) -> anyhow::Result<RunSpec> {
+    let run = std::path::absolute(run).with_context(|| format!("cannot find {}", run.display()))?;
+    let spec = RunSpec::read(&run.join("run.toml"))?;
+    let newest = RunFolder::checkpoints_of(&run).into_iter().next();
+    let newest = newest.with_context(|| format!("{} keeps no checkpoint to start from", run.display()))?;
+    presets::grown(&spec, &newest).with_context(|| {
+        format!("{} cannot be taken on: prog-GAN grows by itself, and cpD-GAN up to 512 px", run.display())
+    })
 }
 
 fn dry_run(path: &Path, args: &TrainArgs) -> anyhow::Result<()> {

@@ -55,10 +55,19 @@ impl Moments {
     }
 }
 
+/// One variable and what its steps depend on.
+struct Slot {
+    name: String,
+    variable: Var,
+    moments: Moments,
+    /// Its part of the learning rate.
+    share: f64,
+}
+
 /// The optimiser of one network.
 pub struct Adam {
     config: AdamConfig,
-    slots: Vec<(String, Var, Moments)>,
+    slots: Vec<Slot>,
     steps: u64,
     skipped: u64,
 }
@@ -74,7 +83,8 @@ impl Adam {
             if variable.dtype() != DType::F32 {
                 bail!("Adam updates f32 variables, {name} is {:?}", variable.dtype());
             }
-            slots.push((name.to_string(), variable.clone(), Moments::zeros(variable)?));
+            let moments = Moments::zeros(variable)?;
+            slots.push(Slot { name: name.to_string(), variable: variable.clone(), moments, share: 1.0 });
         }
         Ok(Self { config, slots, steps: 0, skipped: 0 })
     }
@@ -87,6 +97,11 @@ impl Adam {
     /// Sets the learning rate from the next step on.
     pub fn set_rate(&mut self, rate: f64) {
         self.config.rate = rate;
+    }
+
+    /// Lets the variables whose names `is_slow` chooses move by a share of the rate from the next step on.
+    pub fn slow(&mut self, share: f64, is_slow: impl Fn(&str) -> bool) {
+        self.slots.iter_mut().filter(|slot| is_slow(&slot.name)).for_each(|slot| slot.share = share);
     }
 
     /// Steps taken since the start or the last [`Adam::reset`].
@@ -105,8 +120,8 @@ impl Adam {
     /// If the device has no memory left.
     pub fn reset(&mut self) -> Result<()> {
         self.steps = 0;
-        for (_, variable, moments) in &mut self.slots {
-            *moments = Moments::zeros(variable)?;
+        for slot in &mut self.slots {
+            slot.moments = Moments::zeros(&slot.variable)?;
         }
         Ok(())
     }
@@ -116,8 +131,8 @@ impl Adam {
     /// # Errors
     /// If a gradient has another shape or type than its variable.
     pub fn step(&mut self, grads: &GradStore) -> Result<Step> {
-        for (_, variable, _) in &self.slots {
-            if let Some(gradient) = grads.get(variable)
+        for slot in &self.slots {
+            if let Some(gradient) = grads.get(&slot.variable)
                 && !is_finite(gradient)?
             {
                 self.skipped += 1;
@@ -129,9 +144,10 @@ impl Adam {
         let steps = self.steps.min(i32::MAX as u64) as i32;
         let rate = rate / (1.0 - beta1.powi(steps));
         let root = (1.0 - beta2.powi(steps)).sqrt();
-        for (_, variable, moments) in &mut self.slots {
+        for Slot { variable, moments, share, .. } in &mut self.slots {
             let Some(gradient) = grads.get(variable) else { continue };
             let gradient = gradient.detach();
+            let rate = rate * *share;
             match moments {
                 Moments::Host { mean, square } => {
                     let [beta1, beta2, rate] = [beta1 as f32, beta2 as f32, rate as f32];
@@ -157,7 +173,7 @@ impl Adam {
     /// If the device cannot be read.
     pub fn to_vecs(&self) -> Result<Named> {
         let mut tensors = Named::new();
-        for (name, variable, moments) in &self.slots {
+        for Slot { name, variable, moments, .. } in &self.slots {
             let (mean, square) = match moments {
                 Moments::Host { mean, square } => (mean.clone(), square.clone()),
                 Moments::Device { mean, square } => (mean.flatten_all()?.to_vec1()?, square.flatten_all()?.to_vec1()?),
@@ -174,7 +190,7 @@ impl Adam {
     /// If a tensor is missing or has another shape; nothing has been changed then.
     pub fn load(&mut self, tensors: &Named, steps: u64, skipped: u64) -> Result<()> {
         let mut loaded = Vec::with_capacity(self.slots.len());
-        for (name, variable, _) in &self.slots {
+        for Slot { name, variable, .. } in &self.slots {
             let find = |kind: &str| {
                 let name = format!("{kind}.{name}");
                 match tensors.get(&name) {
@@ -193,8 +209,8 @@ impl Adam {
                 Moments::Device { mean: place(mean)?, square: place(square)? }
             });
         }
-        for ((_, _, moments), new) in self.slots.iter_mut().zip(loaded) {
-            *moments = new;
+        for (slot, moments) in self.slots.iter_mut().zip(loaded) {
+            slot.moments = moments;
         }
         self.steps = steps;
         self.skipped = skipped;
@@ -305,6 +321,22 @@ mod tests {
 
     const PAPER: [f32; 3] = [0.496_851_65, -0.996_860_56, 1.996_865];
     const USUAL: [f32; 3] = [0.482_207_24, -0.982_249_86, 1.982_271_1];
+
+    #[test]
+    fn a_slow_variable_moves_by_its_share_of_the_rate() {
+        let config = |rate| AdamConfig { rate, ..AdamConfig::default() };
+        let (slowed, slow) = (one(), one());
+        let mut adam = Adam::new(&slowed, config(0.004)).unwrap();
+        adam.slow(0.25, |name| name == "w");
+        let mut other = Adam::new(&slow, config(0.001)).unwrap();
+        adam.step(&grads(&slowed, 1.0)).unwrap();
+        other.step(&grads(&slow, 1.0)).unwrap();
+        assert_eq!(slowed.to_vecs().unwrap(), slow.to_vecs().unwrap());
+        assert_eq!(adam.to_vecs().unwrap(), other.to_vecs().unwrap());
+        adam.slow(0.0, |name| name == "v");
+        adam.step(&grads(&slowed, 1.0)).unwrap();
+        assert_ne!(slowed.to_vecs().unwrap(), slow.to_vecs().unwrap());
+    }
 
     #[test]
     fn a_step_that_is_not_finite_changes_nothing_and_is_counted() {

@@ -1,6 +1,6 @@
 //! Specs by name: the published settings, and small ones for machines without a GPU.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::spec::{
     Anchor, Augment, Average, Data, Guard, Level, Loss, Network, Optimiser, Precision, QualityMeasure, Record, RunSpec,
@@ -133,6 +133,35 @@ fn small(family: Family, resolution: usize) -> RunSpec {
     spec
 }
 
+/// The largest side that a run can be taken on to.
+const LARGEST: usize = 512;
+
+/// The spec of a run that takes a cpD-GAN on at twice its side, from a checkpoint; `None` for prog-GAN, which grows by itself,
+/// and beyond 512 px.
+///
+/// What the levels of the smaller network say of findings is learnt already, so they move little from here on. The new level
+/// first learns by itself, at the anchor's rate, to fill in what the smaller image leaves open, and then with the critic.
+pub fn grown(spec: &RunSpec, checkpoint: &Path) -> Option<RunSpec> {
+    let (from, side) = (spec.network.resolution, spec.network.resolution * 2);
+    if spec.network.family != Family::CpdGan || side > LARGEST {
+        return None;
+    }
+    let mut grown = spec.clone();
+    let stem = spec.name.strip_suffix(&format!("-{from}")).unwrap_or(&spec.name);
+    grown.name = format!("{stem}-{side}");
+    grown.start_from = Some(checkpoint.to_path_buf());
+    grown.network.resolution = side;
+    grown.schedule.total_kimg = 26.0;
+    grown.schedule.levels.iter_mut().for_each(|level| level.side = side);
+    (grown.optimiser.below, grown.optimiser.settle) = (Some(0.03), 0.4);
+    grown.average = Average::HalfLife { kimg: 2.0 };
+    let weight = spec.anchor.map_or(0.2, |anchor| anchor.weight);
+    grown.anchor = Some(Anchor { alone_kimg: 3.0, weight, findings: 0.0, findings_later: None, rate: Some(0.02) });
+    // A rule made for a run from nothing would not begin to count.
+    grown.quality.stop = None;
+    Some(grown)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -151,6 +180,20 @@ mod tests {
             }
         }
         assert!(preset("huge", Family::ProgGan).is_none());
+    }
+
+    #[test]
+    fn a_run_is_taken_on_at_twice_its_side_by_a_valid_spec() {
+        let spec = preset("small-32", Family::CpdGan).unwrap();
+        let once = grown(&RunSpec { name: "chest-32".into(), ..spec }, Path::new("a.safetensors")).unwrap();
+        let twice = grown(&once, Path::new("b.safetensors")).unwrap();
+        for (spec, name, side, start) in [(&once, "chest-64", 64, "a"), (&twice, "chest-128", 128, "b")] {
+            spec.validate().unwrap();
+            assert_eq!((spec.name.as_str(), spec.network.resolution, spec.schedule.levels[0].side), (name, side, side));
+            assert_eq!(spec.start_from, Some(PathBuf::from(format!("{start}.safetensors"))));
+        }
+        assert!(grown(&preset("paper-512", Family::CpdGan).unwrap(), Path::new("a")).is_none());
+        assert!(grown(&preset("small-32", Family::ProgGan).unwrap(), Path::new("a")).is_none());
     }
 
     #[test]

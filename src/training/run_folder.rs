@@ -298,7 +298,12 @@ impl RunFolder {
 
     /// All checkpoints, newest first; the best one, if it is kept beside them, is not among them.
     pub fn checkpoints(&self) -> Vec<PathBuf> {
-        let entries = fs::read_dir(self.root.join("checkpoints")).into_iter().flatten().flatten();
+        Self::checkpoints_of(&self.root)
+    }
+
+    /// The same, of a folder that is only looked at.
+    pub fn checkpoints_of(root: &Path) -> Vec<PathBuf> {
+        let entries = fs::read_dir(root.join("checkpoints")).into_iter().flatten().flatten();
         let step = |path: &PathBuf| path.file_stem()?.to_str()?.parse::<u64>().ok();
         let mut found: Vec<PathBuf> = entries
             .map(|entry| entry.path())

@@ -144,12 +144,16 @@ pub struct Optimiser {
     /// Share of the run's end over which the rate falls to a tenth, linearly in its logarithm; 0 as published.
     #[serde(default)]
     pub settle: f64,
+    /// Share of the rate by which the generator's levels below its last move, 0 (held) to 1; whole where it is left out, as
+    /// published. For a run that starts from a smaller network, whose levels have learnt already.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub below: Option<f64>,
 }
 
 impl Default for Optimiser {
     /// prog-GAN as published.
     fn default() -> Self {
-        Self { rate: 0.001, beta1: 0.0, beta2: 0.99, epsilon: 1e-8, settle: 0.0 }
+        Self { rate: 0.001, beta1: 0.0, beta2: 0.99, epsilon: 1e-8, settle: 0.0, below: None }
     }
 }
 

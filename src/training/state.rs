@@ -146,9 +146,14 @@ impl State {
         let critic = initial(&architecture.critic(), spec.seed, device)?;
         let adam = spec.optimiser;
         let config = AdamConfig { rate: adam.rate, beta1: adam.beta1, beta2: adam.beta2, epsilon: adam.epsilon };
+        let mut generator_adam = Adam::new(&generator, config)?;
+        if let Some(share) = adam.below {
+            let last = format!("g.{}.", architecture.resolution);
+            generator_adam.slow(share, |name| !name.starts_with(&last));
+        }
         Ok(Self {
             average: Ema::new(&generator, 0.0)?,
-            generator_adam: Adam::new(&generator, config)?,
+            generator_adam,
             critic_adam: Adam::new(&critic, config)?,
             architecture,
             device: device.clone(),
@@ -410,6 +415,26 @@ mod tests {
             };
             assert_eq!(calm[name].1, expected, "{name}");
         }
+    }
+
+    #[test]
+    fn levels_below_the_last_can_be_held() {
+        crate::compute::init();
+        let mut spec = preset("small-32", Family::CpdGan).unwrap();
+        (spec.network.resolution, spec.network.latent, spec.anchor) = (16, 4, None);
+        (spec.network.feature_base, spec.network.feature_max) = (64, 4);
+        spec.schedule.levels = vec![Level { side: 16, batch: 4, fade_kimg: 0.0, stable_kimg: 0.0 }];
+        spec.optimiser.below = Some(0.0);
+        let source = Shapes::new();
+        let mut state = State::new(&spec, source.facts().vocabulary.len(), &Device::Cpu).unwrap();
+        let tensors = |state: &State| (state.generator.to_vecs().unwrap(), state.critic.to_vecs().unwrap());
+        let before = tensors(&state);
+        state.step(&spec, &source, &mut Draw::new(&source, 1, false)).unwrap();
+        let after = tensors(&state);
+        for (name, tensor) in &before.0 {
+            assert_eq!(tensor != &after.0[name], name.starts_with("g.16."), "{name}");
+        }
+        assert!(before.1.iter().all(|(name, tensor)| tensor != &after.1[name]));
     }
 
     #[test]

@@ -12,8 +12,15 @@ use crate::training::presets;
 use crate::training::spec::{Anchor, Average, Loss, RunSpec, StopRule};
 
 /// Parts of a spec that may be absent.
-const OPTIONAL: [&str; 6] =
-    ["anchor", "micro_batch", "quality.encoder", "quality.second_encoder", "quality.stop", "start_from"];
+const OPTIONAL: [&str; 7] = [
+    "anchor",
+    "micro_batch",
+    "optimiser.below",
+    "quality.encoder",
+    "quality.second_encoder",
+    "quality.stop",
+    "start_from",
+];
 
 /// Fields that name a file, and what is said while they are empty.
 const FILES: [(&str, &str); 3] = [
@@ -237,6 +244,7 @@ impl Draft {
             .ok()
             .and_then(|anchor| Value::try_from(anchor).ok()),
             "micro_batch" => Some(Value::Integer(8)),
+            "optimiser.below" => Some(Value::Float(0.1)),
             "quality.stop" => {
                 let total = at(&self.table, "schedule.total_kimg").and_then(Value::as_float)?;
                 Value::try_from(StopRule { from_kimg: total / 2.0, patience: 2 }).ok()

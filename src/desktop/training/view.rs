@@ -19,8 +19,9 @@ use crate::desktop::command::Command;
 use crate::desktop::task::time_left;
 use crate::desktop::theme;
 use crate::desktop::widgets::{Icon, caption, icon_button, mode_button, text_button};
-use crate::training::run_folder::Request;
+use crate::training::run_folder::{Request, RunFolder};
 use crate::training::status::RunState;
+use crate::training::{RunSpec, presets};
 
 /// Draws the run.
 pub fn show(ui: &mut Ui, training: &mut Training, actions: &mut Actions) {
@@ -247,6 +248,16 @@ fn more(ui: &mut Ui, training: &mut Training, run: &Run, actions: &mut Actions) 
         {
             training.form = Some(super::Form::like(spec, &training.places, &training.cluster));
         }
+        let grown = grown(training, run);
+        let grow = ui.add_enabled(grown.is_some(), Button::new("Grow…"));
+        let grow = grow.on_hover_text("Composes a run that takes this network on at twice its side.");
+        if grow
+            .on_disabled_hover_text("For a cpD-GAN up to 256 px that is not training and keeps a checkpoint.")
+            .clicked()
+            && let Some(spec) = grown
+        {
+            training.form = Some(super::Form::like(&spec, &training.places, &training.cluster));
+        }
         if ui.button("Export curves…").on_hover_text("As SVG, PNG or CSV, by the ending of the name.").clicked() {
             actions.push(Action::Run(Command::ExportCurves));
         }
@@ -264,6 +275,13 @@ fn more(ui: &mut Ui, training: &mut Training, run: &Run, actions: &mut Actions) 
             training.doomed = Some(run.root.clone());
         }
     });
+}
+
+/// The spec that takes a run on at twice its side from its newest checkpoint, which a run that goes on would soon delete.
+fn grown(training: &Training, run: &Run) -> Option<RunSpec> {
+    let newest = training.report.followed.get(&run.root)?.checkpoints.first()?;
+    let spec = run.spec.as_ref().filter(|_| !run.status.state.is_running())?;
+    presets::grown(spec, &run.root.join(RunFolder::checkpoint(*newest)))
 }
 
 /// The column of charts with what changes all of them above.

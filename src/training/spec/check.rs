@@ -54,6 +54,11 @@ impl RunSpec {
         check(positive(adam.rate) && positive(adam.epsilon), "optimiser.rate and epsilon must be above 0")?;
         check((0.0..1.0).contains(&adam.beta1) && (0.0..1.0).contains(&adam.beta2), "betas must be 0 up to below 1")?;
         check((0.0..=1.0).contains(&adam.settle), "optimiser.settle must be 0 to 1")?;
+        check(adam.below.is_none_or(|share| (0.0..=1.0).contains(&share)), "optimiser.below must be 0 to 1")?;
+        check(
+            adam.below.is_none() || self.start_from.is_some(),
+            "optimiser.below is for a run that starts from a smaller network: give start_from, or leave it out",
+        )?;
         match self.average {
             Average::PerStep { decay } => check((0.0..1.0).contains(&decay), "average.decay must be 0 up to below 1")?,
             Average::HalfLife { kimg } => check(positive(kimg), "average.kimg must be above 0")?,
@@ -105,6 +110,7 @@ mod tests {
         assert!(refused(|s| s.network.family = Family::CpdGan).contains("does not grow"));
         assert!(refused(|s| s.network.resolution = 48).contains("power of two"));
         assert!(refused(|s| s.optimiser.rate = f64::NAN).contains("rate"));
+        assert!(refused(|s| s.optimiser.below = Some(0.1)).contains("give start_from"));
         assert!(refused(|s| s.schedule.total_kimg = 0.0).contains("total_kimg"));
         assert!(refused(|s| s.micro_batch = Some(2)).contains("fours"));
         assert!(refused(|s| s.guard.rate = 2.0).contains("guard.rate"));

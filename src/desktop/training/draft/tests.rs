@@ -1,6 +1,6 @@
 use super::*;
 use crate::compute::device::DeviceChoice;
-use crate::training::spec::{Precision, QualityMeasure};
+use crate::training::spec::{Optimiser, Precision, QualityMeasure};
 
 /// A spec that says all that one can say.
 pub fn full() -> RunSpec {
@@ -12,7 +12,7 @@ pub fn full() -> RunSpec {
         network: preset.network,
         loss: preset.loss,
         schedule: preset.schedule,
-        optimiser: preset.optimiser,
+        optimiser: Optimiser { below: Some(0.1), ..preset.optimiser },
         average: preset.average,
         data: preset.data,
         anchor: Some(Anchor {

@@ -26,6 +26,9 @@ pub fn help(path: &str) -> &'static str {
         "optimiser.beta2" => "Decay of Adam's second moment.",
         "optimiser.epsilon" => "Added under Adam's division.",
         "optimiser.settle" => "Share of the run's end over which the rate falls to a tenth; 0 as published.",
+        "optimiser.below" => {
+            "Share of the rate for the generator's levels below its last, which a start has taught already."
+        }
         "average.kind" => "Whether the average that samples are drawn from follows by steps or by images shown.",
         "average.decay" => "What stays of the average at every step; 0.999 as published.",
         "average.kimg" => "Thousands of images over which half of the average is replaced.",
