@@ -48,9 +48,10 @@ pub fn folded(ui: &mut Ui, form: &mut Form) {
     }
     let optional: Vec<(&str, bool)> = form.draft.optional().collect();
     for (part, on) in optional {
-        line(ui, &title(part), help(part), None, |ui| {
+        let name = name_of_optional(part);
+        line(ui, &name, help(part), None, |ui| {
             let word = if on { "Leave out" } else { "Add" };
-            if text_button(ui, word, help(part)).accessible_name(format!("{word} {}", title(part))).clicked() {
+            if text_button(ui, word, help(part)).accessible_name(format!("{word} {name}")).clicked() {
                 form.draft.switch(part, !on);
                 let first = form.draft.fields().into_iter().find(|field| field.path.starts_with(part));
                 form.open.extend(first.map(|field| part_of(&field.path).to_owned()));
@@ -59,6 +60,16 @@ pub fn folded(ui: &mut Ui, form: &mut Form) {
     }
     if let Some(problem) = form.draft.problem_elsewhere().map(str::to_owned) {
         trouble(ui, &problem);
+    }
+}
+
+/// What a part that may be absent is called in front of its button.
+fn name_of_optional(part: &str) -> String {
+    match part {
+        "optimiser.below" => "Slow levels".to_owned(),
+        "quality.second_encoder" => "Second encoder".to_owned(),
+        "quality.stop" => "Stop rule".to_owned(),
+        _ => title(part),
     }
 }
 
