@@ -74,6 +74,9 @@ fn schedule_line(spec: &RunSpec) -> String {
     let levels = spec.schedule.levels.iter().map(|level| format!("{} px in {}s", level.side, level.batch));
     parts.push(format!("{} kimg in all, {}", spec.schedule.total_kimg, levels.collect::<Vec<_>>().join(", ")));
     parts.push(format!("Adam {} ({}, {})", spec.optimiser.rate, spec.optimiser.beta1, spec.optimiser.beta2));
+    if let Some(share) = spec.optimiser.below {
+        parts.push(format!("{share} of the rate for the generator's levels below {} px", spec.network.resolution));
+    }
     match spec.data.augment {
         Augment::None => {}
         Augment::Translate => parts.push("shifts of reals and samples".to_owned()),
