@@ -11,7 +11,7 @@ pub mod augment;
 pub mod checkpoint;
 pub mod classifier;
 pub mod device_check;
-mod enlarge;
+pub mod enlarge;
 pub mod estimate;
 pub mod events;
 pub mod export;

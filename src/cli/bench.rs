@@ -10,6 +10,7 @@ mod meter;
 mod networks;
 mod search;
 mod training;
+mod watching;
 mod weights;
 mod window;
 
@@ -91,6 +92,8 @@ enum Work {
     Start,
     /// The real window offscreen: from a slider to pixels, first sample, memory.
     Window,
+    /// A frame of the Training workspace while a run trains on the same cores.
+    Watching,
 }
 
 /// Measures what was asked for and prints it.
@@ -127,6 +130,7 @@ pub fn run(args: &BenchArgs) -> anyhow::Result<()> {
             Work::Import => data::import(meter, weights, &mut tell)?,
             Work::Start => data::start(meter, &mut tell)?,
             Work::Window => window::window(meter, &mut tell)?,
+            Work::Watching => watching::watching(meter, &mut tell)?,
         }
     }
     if let Some(out) = &args.out {

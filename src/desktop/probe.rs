@@ -4,6 +4,7 @@
 //! In: what to open. Out: times of single movements, each with the share that drawing alone took, which is the graphics
 //! driver's and not this program's. Nothing is shown, so that waiting for a screen is not in them.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use eframe::egui::accesskit::Role;
@@ -13,12 +14,16 @@ use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable as _;
 
 use super::Options;
+use super::action::Action;
+use super::command::Command;
 use super::tour::Stage;
 
 /// Longest time that anything may take.
 const PATIENCE: Duration = Duration::from_mins(5);
 /// How often it is looked whether a worker wants the window drawn again.
 const LOOK: Duration = Duration::from_micros(200);
+/// From one frame to the next on a common screen.
+const FRAME: Duration = Duration::from_micros(16_667);
 
 /// Why the window could not be timed.
 #[derive(Debug, thiserror::Error)]
@@ -118,6 +123,42 @@ impl Probe {
         }
         self.point(place(0.5), Some(false));
         Ok(movements)
+    }
+
+    /// Shows a run in the Training workspace until its curves are there, and then moves the pointer over them, sixty times a
+    /// second for `count` frames. Tells what each took the window's thread, from the pointer's event to the triangles that the
+    /// graphics driver is given.
+    ///
+    /// # Errors
+    /// [`ProbeError`] when the run does not begin.
+    pub fn watch(&mut self, run: &Path, count: usize) -> Result<Vec<Duration>, ProbeError> {
+        let ctx = self.harness.ctx.clone();
+        let app = self.harness.state_mut().app_mut().ok_or(ProbeError::Late("the window"))?;
+        app.act(&ctx, Action::Run(Command::GoToTraining));
+        self.settle()?;
+        if let Some(app) = self.harness.state_mut().app_mut() {
+            app.training_mut().select(run);
+        }
+        self.harness.step();
+        self.until("the run's first checkpoint", |stage| {
+            let training = stage.app().map(super::App::training);
+            training.is_some_and(|training| training.selected().is_some_and(|run| run.has_model))
+        })?;
+        let curves = |number: usize| pos2(400.0 + (number * 7 % 400) as f32, 200.0 + (number % 600) as f32);
+        let mut frames = Vec::with_capacity(count);
+        for number in 0..count {
+            std::thread::sleep(FRAME);
+            let begun = Instant::now();
+            self.point(curves(number), None);
+            let laid_out = begun.elapsed();
+            let output = self.harness.output();
+            let (shapes, scale) = (output.shapes.clone(), output.pixels_per_point);
+            let begun = Instant::now();
+            let triangles = ctx.tessellate(shapes, scale);
+            frames.push(laid_out + begun.elapsed());
+            drop(triangles);
+        }
+        Ok(frames)
     }
 
     /// Moves the pointer, and presses or lets go of its button.

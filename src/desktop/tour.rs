@@ -91,6 +91,11 @@ impl Stage {
         self.0.as_ref().ok()
     }
 
+    /// The same, to act on.
+    pub(super) fn app_mut(&mut self) -> Option<&mut App> {
+        self.0.as_mut().ok()
+    }
+
     /// Why it did not start; what is told once is not told again.
     pub(super) fn take_error(&mut self) -> Option<std::io::Error> {
         self.0.as_mut().err().map(|error| std::mem::replace(error, std::io::ErrorKind::Other.into()))

@@ -8,6 +8,7 @@
 use faer::linalg::solvers::Solve;
 use faer::{Mat, Side};
 
+use crate::compute::ops;
 use crate::compute::parameters::Named;
 use crate::generator::{Architecture, Family};
 
@@ -74,7 +75,7 @@ fn sampled(features: &[Feature]) -> Mat<f64> {
     Mat::from_fn(SAMPLES, features.len(), |i, j| {
         let brightness = 2.4 * i as f64 / (SAMPLES - 1) as f64 - 1.2;
         let value = f64::from(features[j].0) * brightness + f64::from(features[j].1);
-        if value < 0.0 { 0.2 * value } else { value }
+        if value < 0.0 { ops::SLOPE * value } else { value }
     })
 }
 
@@ -114,7 +115,7 @@ mod tests {
     use candle_core::{Device, Tensor};
 
     use super::*;
-    use crate::compute::{ops, random};
+    use crate::compute::random;
     use crate::generator::network::{Critic, Growth};
     use crate::training::presets::preset;
     use crate::training::state::State;
