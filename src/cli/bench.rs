@@ -130,7 +130,7 @@ pub fn run(args: &BenchArgs) -> anyhow::Result<()> {
             Work::Import => data::import(meter, weights, &mut tell)?,
             Work::Start => data::start(meter, &mut tell)?,
             Work::Window => window::window(meter, &mut tell)?,
-            Work::Watching => watching::watching(meter, &mut tell)?,
+            Work::Watching => watching::watching(meter, &mut tell),
         }
     }
     if let Some(out) = &args.out {

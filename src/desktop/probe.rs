@@ -16,7 +16,7 @@ use egui_kittest::kittest::Queryable as _;
 use super::Options;
 use super::action::Action;
 use super::command::Command;
-use super::tour::Stage;
+use super::tour::{Stage, can_draw};
 
 /// Longest time that anything may take.
 const PATIENCE: Duration = Duration::from_mins(5);
@@ -28,6 +28,9 @@ const FRAME: Duration = Duration::from_micros(16_667);
 /// Why the window could not be timed.
 #[derive(Debug, thiserror::Error)]
 pub enum ProbeError {
+    /// Nothing on this machine can draw.
+    #[error("no graphics driver was found, not even one in software")]
+    NoDriver,
     /// The window could not be made.
     #[error("the window could not be made: {0}")]
     Window(#[from] std::io::Error),
@@ -57,8 +60,11 @@ impl Probe {
     /// Opens the window at 1440 × 900 on the device it would take on a screen.
     ///
     /// # Errors
-    /// [`ProbeError::Window`] when the system has no threads for its workers.
+    /// [`ProbeError::NoDriver`]; [`ProbeError::Window`] when the system has no threads for its workers.
     pub fn open(options: Options) -> Result<Self, ProbeError> {
+        if !can_draw() {
+            return Err(ProbeError::NoDriver);
+        }
         let setup = WgpuSetup::CreateNew(WgpuSetupCreateNew::without_display_handle());
         let builder = Harness::builder().with_size(vec2(1440.0, 900.0)).with_render_cursor(false).wgpu_setup(setup);
         let mut harness = builder.build_eframe(move |cc| Stage::open(cc, &options));

@@ -465,6 +465,6 @@ impl Guide<'_> {
 }
 
 /// Whether any driver, in hardware or software, can draw here.
-fn can_draw() -> bool {
+pub(super) fn can_draw() -> bool {
     at_once(graphics::instance().enumerate_adapters(wgpu::Backends::all())).is_none_or(|adapters| !adapters.is_empty())
 }

@@ -14,8 +14,22 @@ use crate::training::launch::{self, Bond};
 use crate::training::presets;
 use crate::training::run_folder::RunFolder;
 
-/// Frames drawn, the pointer moving over the curves, while a small run trains on phantoms in a process of its own.
-pub fn watching(meter: Meter, tell: &mut impl FnMut(Row)) -> anyhow::Result<()> {
+/// What frames take, in a row with the time that 99 % of them stay under, or with why there are none.
+pub fn watching(meter: Meter, tell: &mut impl FnMut(Row)) {
+    let row = Row::new("frame while a run trains");
+    tell(match frames(meter.scaled(1200).max(100)) {
+        Ok(mut times) => {
+            times.sort_by(f64::total_cmp);
+            let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize];
+            row.with("p99_ms", at(0.99)).with("slowest_ms", at(1.0)).measured(times, None)
+        }
+        Err(error) => row.with("failed", error.to_string()),
+    });
+}
+
+/// Milliseconds of `count` frames, the pointer moving over the curves, while a small run trains on phantoms in a process of its
+/// own.
+fn frames(count: usize) -> anyhow::Result<Vec<f64>> {
     let scratch = Scratch::new("watching")?;
     let pack = scratch.0.join("pack");
     let options = PhantomOptions { kind: Kind::Chest, count: 400, resolution: 32, seed: 1, out: pack.clone() };
@@ -32,13 +46,8 @@ pub fn watching(meter: Meter, tell: &mut impl FnMut(Row)) -> anyhow::Result<()> 
     let mut probe = Probe::open(options)?;
     // Tied to this process, so that it ends with it whatever happens here.
     let mut trainer = launch::launch(&std::env::current_exe()?, &root, Bond::Tied)?;
-    let frames = probe.watch(&root, meter.scaled(1200).max(100));
+    let frames = probe.watch(&root, count);
     drop(trainer.stdin.take());
     trainer.wait()?;
-    let mut times: Vec<f64> = frames?.into_iter().map(|frame| frame.as_secs_f64() * 1e3).collect();
-    times.sort_by(f64::total_cmp);
-    let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize];
-    let row = Row::new("frame while a run trains").with("p99_ms", at(0.99)).with("slowest_ms", at(1.0));
-    tell(row.measured(times, None));
-    Ok(())
+    Ok(frames?.into_iter().map(|frame| frame.as_secs_f64() * 1e3).collect())
 }
